@@ -1,0 +1,1 @@
+"""onemcp: one MCP endpoint in front of all your MCP servers."""

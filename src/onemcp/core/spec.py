@@ -1,0 +1,66 @@
+"""What one upstream is configured to be: `UpstreamSpec`, frozen, comparable, complete."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from onemcp.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class StdioTransport:
+    """A child process that speaks MCP on its standard streams."""
+
+    argv: tuple[str, ...]
+    """Program and arguments; never given to a shell."""
+    env: tuple[tuple[str, str], ...] = ()
+    """The entry's own variables, on top of the allow-listed environment."""
+    cwd: str = ""
+    """Working directory; empty for the gateway's own."""
+    inherit_env: bool = False
+    """Pass the gateway's whole environment instead of the allow-listed part."""
+    env_filter: tuple[str, ...] = ()
+    """Further names from the gateway's environment: `NAME`, `PREFIX*`, `!PATTERN` to deny."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpTransport:
+    """A server reached over HTTP."""
+
+    url: str
+    kind: Literal["http", "sse"] = "http"
+    """`http` is streamable HTTP; `sse` the old HTTP+SSE of 2024-11-05."""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPolicy:
+    """How an upstream that went away is started again; seconds."""
+
+    enabled: bool = True
+    first_delay: float = 1.0
+    max_delay: float = 60.0
+    max_restarts: int = 0
+    """Attempts in a row before the upstream has failed for good; 0 for no end."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamSpec:
+    """One `mcpServers` entry, resolved: no references left in it.
+
+    Two specs that are equal need no restart. An entry that cannot be started is a spec too: `fault` says why,
+    and only this upstream fails.
+    """
+
+    name: str
+    transport: StdioTransport | HttpTransport | None
+    tags: frozenset[str] = frozenset()
+    disabled: bool = False
+    request_timeout: float = 60.0
+    """Seconds an upstream has for one answer."""
+    connection_timeout: float = 30.0
+    """Seconds from the start of an attempt to the first complete offering."""
+    restart: RestartPolicy = field(default_factory=RestartPolicy)
+    disabled_tools: frozenset[str] = frozenset()
+    protocol: str = ""
+    """A pinned MCP revision; empty to find out."""
+    fault: Problem | None = None
