@@ -66,6 +66,8 @@ class RpcError(OnemcpError):
 class Reason(StrEnum):
     """Why an upstream did not answer; `data.reason` of the error that a client gets."""
 
+    UNFIT = "upstream_cannot_start"
+    """It will not start until somebody changes something: no such command, no such folder."""
     EXITED = "upstream_exited"
     UNREACHABLE = "upstream_unreachable"
     TIMEOUT = "upstream_timeout"

@@ -1,0 +1,26 @@
+"""The context of one request: made at the edge, used all the way through."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from onemcp.core.access import ANONYMOUS, Principal, View
+from onemcp.gateway.sessions import Session
+from onemcp.wire.revisions import Era
+
+
+@dataclass(slots=True)
+class CallContext:
+    """Who asks, in which era and revision, and what may be seen."""
+
+    era: Era
+    revision: str
+    view: View
+    session: Session | None = None
+    """The handshake-era session; None in the stateless era."""
+    endpoint: str = ""
+    """The one upstream that is asked alone (`/servers/<name>/mcp`); empty for all."""
+    paged: bool = False
+    """Whether lists come in pages."""
+    principal: Principal = ANONYMOUS
+    headers: Mapping[bytes, bytes] | None = None
+    """The HTTP headers of a stateless-era request, which must agree with its arguments."""

@@ -1,0 +1,165 @@
+"""The dispatcher: every request that a client can make, by method, whatever edge it came through."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from msgspec import Raw
+
+from onemcp.errors import RpcError, UpstreamError
+from onemcp.gateway.context import CallContext
+from onemcp.gateway.lists import LISTINGS, Lists
+from onemcp.gateway.relay import NAMED, Relay, as_rpc_error, text
+from onemcp.gateway.runtime import Runtime
+from onemcp.upstream.channel import Reply
+from onemcp.upstream.connection import Connection
+from onemcp.wire.envelope import ABSENT, METHOD_NOT_FOUND, Envelope, encode, open_object
+from onemcp.wire.revisions import STATELESS_REVISIONS, Era
+from onemcp.wire.translate import SERVER_KEY
+
+INSTANCE_KEY: Final = "onemcp/instance"
+LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+
+_CAPABILITIES: Final = {
+    "tools": {"listChanged": True},
+    "prompts": {"listChanged": True},
+    "resources": {"listChanged": True},
+    "completions": {},
+    "logging": {},
+}
+"""Declared whatever is ready: a client that sees no `tools` never lists them later."""
+_EMPTY: Final = Raw(b"{}")
+
+Handler = Callable[[CallContext, dict[str, Raw]], Awaitable[Reply]]
+
+
+class Dispatcher:
+    """Answers requests; the edges only frame them."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._relay = Relay(runtime)
+        self._lists = Lists(runtime)
+        self._held = not runtime.options.async_loading
+        self._handshake: dict[str, Handler] = {
+            "completion/complete": self._relay.complete,
+            "ping": self._ping,
+            "logging/setLevel": self._set_level,
+        }
+        self._stateless: dict[str, Handler] = {
+            "completion/complete": self._relay.complete,
+            "server/discover": self._discover,
+        }
+
+    async def dispatch(self, ctx: CallContext, envelope: Envelope) -> Reply:
+        """The answer to a request.
+
+        Raises:
+            RpcError: what the client gets instead.
+        """
+        method = envelope.method
+        params = open_object(envelope.params)
+        if method in NAMED:
+            return await self._relay.forward(ctx, method, params)
+        if self._held:
+            await self._hold()
+        listing = LISTINGS.get(method)
+        if listing is not None:
+            if ctx.endpoint:
+                await self._solo(ctx)
+            return Reply(self._lists.answer(ctx, listing, params), ABSENT)
+        handler = (self._stateless if ctx.era is Era.STATELESS else self._handshake).get(method)
+        if handler is None:
+            raise RpcError(METHOD_NOT_FOUND, f"Method not found: {method}", status=404)
+        return await handler(ctx, params)
+
+    async def hello(self, ctx: CallContext) -> Raw:
+        """The result of `initialize` in the revision of the context.
+
+        Raises:
+            RpcError: a single upstream's endpoint whose upstream is not there.
+        """
+        await self._hold()
+        introduction = await self._introduction(ctx)
+        info = introduction.pop("serverInfo")
+        return Raw(
+            encode(
+                {
+                    "protocolVersion": ctx.revision,
+                    **introduction,
+                    "serverInfo": info,
+                    "_meta": {INSTANCE_KEY: self._runtime.identity.instance},
+                }
+            )
+        )
+
+    async def _hold(self) -> None:
+        """Without async loading nobody is let in before the upstreams have had their time to start."""
+        if self._held:
+            await self._runtime.settled()
+            self._held = False
+
+    async def _discover(self, ctx: CallContext, params: dict[str, Raw]) -> Reply:
+        introduction = await self._introduction(ctx)
+        meta = {SERVER_KEY: introduction.pop("serverInfo"), INSTANCE_KEY: self._runtime.identity.instance}
+        result = {
+            "resultType": "complete",
+            "supportedVersions": STATELESS_REVISIONS,
+            **introduction,
+            "ttlMs": self._lists.ttl_ms(ctx),
+            "cacheScope": "public" if ctx.view.expression is None else "private",
+            "_meta": meta,
+        }
+        return Reply(Raw(encode(result)), ABSENT)
+
+    async def _introduction(self, ctx: CallContext) -> dict[str, Any]:
+        if ctx.endpoint:
+            connection = await self._solo(ctx)
+            introduction: dict[str, Any] = {
+                "capabilities": {
+                    name: value for name, value in _CAPABILITIES.items() if name in connection.capabilities
+                },
+                "serverInfo": connection.server_info,
+            }
+            instructions = connection.instructions
+        else:
+            identity = self._runtime.identity
+            introduction = {
+                "capabilities": _CAPABILITIES,
+                "serverInfo": {"name": identity.name, "title": "onemcp gateway", "version": identity.version},
+            }
+            instructions = self._instructions(ctx)
+        if instructions:
+            introduction["instructions"] = instructions
+        return introduction
+
+    async def _solo(self, ctx: CallContext) -> Connection:
+        """The upstream of a single upstream's endpoint, which waits for it, bounded."""
+        supervisor = self._runtime.pool.get(ctx.endpoint)
+        if supervisor is None or not self._runtime.shows(ctx.view, ctx.endpoint, ctx.endpoint):
+            raise RpcError(METHOD_NOT_FOUND, f"No server is called {ctx.endpoint}", status=404)
+        try:
+            return supervisor.connection or await supervisor.ready(self._runtime.options.call_wait)
+        except UpstreamError as error:
+            raise as_rpc_error(error) from error
+
+    def _instructions(self, ctx: CallContext) -> str:
+        """What the visible upstreams say of themselves, each under its name."""
+        runtime = self._runtime
+        return "\n\n".join(
+            f"# {supervisor.spec.name}\n\n{offering.instructions.strip()}"
+            for supervisor in runtime.pool
+            if (offering := supervisor.listed) is not None
+            and offering.instructions.strip()
+            and runtime.shows(ctx.view, "", supervisor.spec.name)
+        )
+
+    async def _ping(self, ctx: CallContext, params: dict[str, Raw]) -> Reply:
+        return Reply(_EMPTY, ABSENT)
+
+    async def _set_level(self, ctx: CallContext, params: dict[str, Raw]) -> Reply:
+        level = text(params.get("level"), "level")
+        if level not in LOG_LEVELS:
+            raise RpcError(-32602, f"Unknown log level: {level}; one of {', '.join(LOG_LEVELS)}")
+        if ctx.session is not None:
+            ctx.session.log_level = level
+        return Reply(_EMPTY, ABSENT)

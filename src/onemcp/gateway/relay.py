@@ -1,0 +1,247 @@
+"""The relay: resolves a name, decides, forwards to the upstream and rewrites its answer back.
+
+This is the path of every call. It opens the params one level, changes what must change in that same dict, and sends
+what that dict encodes to, so that what was decided on is what is forwarded.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+from onemcp.core.access import Allow, decide
+from onemcp.core.catalog import Route
+from onemcp.core.merge import relisted
+from onemcp.core.names import prefixed
+from onemcp.core.offering import Listing
+from onemcp.core.spec import UpstreamSpec
+from onemcp.errors import Reason, RpcError, UpstreamError
+from onemcp.gateway.context import CallContext
+from onemcp.gateway.runtime import Runtime
+from onemcp.upstream.channel import Reply, Request
+from onemcp.upstream.connection import Connection
+from onemcp.upstream.supervisor import Supervisor
+from onemcp.wire.envelope import ABSENT, INTERNAL_ERROR, INVALID_PARAMS, encode, open_object
+from onemcp.wire.inbound import HEADER_MISMATCH
+from onemcp.wire.param_headers import check_params, param_values
+from onemcp.wire.revisions import Era
+from onemcp.wire.rewrite import rewrite_uris
+from onemcp.wire.translate import adapt_error, adapt_params, adapt_result
+
+REQUEST_TIMEOUT: Final = -32001
+RESOURCE_NOT_FOUND: Final = -32002
+
+NAMED: Final = {
+    "tools/call": (Listing.TOOLS, "name"),
+    "prompts/get": (Listing.PROMPTS, "name"),
+    "resources/read": (Listing.RESOURCES, "uri"),
+}
+"""The methods that are about one entry, its list and the member of params that names it."""
+_WORD: Final = {
+    Listing.TOOLS: "tool",
+    Listing.PROMPTS: "prompt",
+    Listing.RESOURCES: "resource",
+    Listing.TEMPLATES: "resource",
+}
+_MEANT_ELSEWHERE: Final = frozenset({Reason.UNREACHABLE, Reason.EXITED, Reason.STOPPING, Reason.SESSION_LOST})
+"""Failures after which the upstream itself is in doubt."""
+
+_NO_ARGUMENTS: Final = Raw(b"{}")
+
+_decode_text = msgspec.json.Decoder(str).decode
+
+
+class Relay:
+    """Carries requests about one entry to the upstream that offers it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def forward(self, ctx: CallContext, method: str, params: dict[str, Raw]) -> Reply:
+        """The upstream's answer to `tools/call`, `prompts/get` or `resources/read`.
+
+        Raises:
+            RpcError: the name leads nowhere, or the upstream did not answer.
+        """
+        listing, member = NAMED[method]
+        route = await self._resolve(ctx, listing, text(params.get(member), member))
+        if route.headers and ctx.headers is not None:
+            _check_param_headers(route, params.get("arguments", _NO_ARGUMENTS), ctx.headers)
+        params[member] = route.encoded
+        return await self._deliver(ctx, method, params, route)
+
+    async def complete(self, ctx: CallContext, params: dict[str, Raw]) -> Reply:
+        """The upstream's answer to `completion/complete`, which names a prompt or a resource template.
+
+        Raises:
+            RpcError: as `forward`.
+        """
+        reference = open_object(params.get("ref", ABSENT))
+        if text(reference.get("type"), "ref.type") == "ref/prompt":
+            listing, member = Listing.PROMPTS, "name"
+        else:
+            listing, member = Listing.TEMPLATES, "uri"
+        route = await self._resolve(ctx, listing, text(reference.get(member), f"ref.{member}"))
+        reference[member] = route.encoded
+        params["ref"] = Raw(encode(reference))
+        return await self._deliver(ctx, "completion/complete", params, route)
+
+    async def _resolve(self, ctx: CallContext, listing: Listing, name: str) -> Route:
+        route = self._find(ctx, listing, name)
+        if route is None:
+            await self._await_owner(ctx, name)
+            route = self._find(ctx, listing, name)
+        if route is None or not isinstance(self._decide(ctx, listing, route), Allow):
+            raise self._unknown(ctx, listing, name)
+        return route
+
+    def _find(self, ctx: CallContext, listing: Listing, name: str) -> Route | None:
+        catalog = self._runtime.catalog_of(ctx.endpoint)
+        route = catalog.route(listing, name)
+        if route is not None or listing not in (Listing.RESOURCES, Listing.TEMPLATES):
+            return route
+        if listing is Listing.TEMPLATES:
+            return catalog.route(Listing.RESOURCES, name)
+        matches = catalog.match(name, self._runtime.visible(ctx.view))
+        if len({match.upstream for match in matches}) != 1:
+            return None
+        return _expanded(matches[0], name)
+
+    def _decide(self, ctx: CallContext, listing: Listing, route: Route) -> object:
+        return decide(
+            ctx.principal,
+            ctx.view,
+            self._runtime.tags(route.upstream),
+            route.upstream,
+            listing.value,
+            route.key,
+        )
+
+    async def _await_owner(self, ctx: CallContext, name: str) -> None:
+        """A name that is not in the catalog may belong to an upstream that is still starting: wait for that one."""
+        runtime = self._runtime
+        for supervisor in runtime.pool:
+            spec = supervisor.spec
+            if supervisor.offering is not None or not runtime.shows(ctx.view, ctx.endpoint, spec.name):
+                continue
+            if ctx.endpoint or name.startswith(_prefix(spec, runtime.options.naming.separator)):
+                try:
+                    await supervisor.ready(runtime.options.call_wait)
+                except UpstreamError as error:
+                    raise as_rpc_error(error) from error
+
+    def _unknown(self, ctx: CallContext, listing: Listing, name: str) -> RpcError:
+        word = _WORD[listing]
+        runtime = self._runtime
+        catalog = runtime.catalog_of(ctx.endpoint)
+        routes = catalog.routes.get(listing, {})
+        candidates = [
+            candidate
+            for candidate in catalog.candidates.get(listing, {}).get(name, ())
+            if runtime.shows(ctx.view, ctx.endpoint, routes[candidate].upstream)
+        ]
+        message = f"Unknown {word}: {name}"
+        if candidates:
+            message += f" (did you mean {' or '.join(candidates)}?)"
+        if word != "resource":
+            return RpcError(INVALID_PARAMS, message)
+        code = INVALID_PARAMS if ctx.era is Era.STATELESS else RESOURCE_NOT_FOUND
+        return RpcError(code, message, {"uri": name})
+
+    async def _deliver(self, ctx: CallContext, method: str, params: dict[str, Raw], route: Route) -> Reply:
+        supervisor = self._runtime.pool.get(route.upstream)
+        if supervisor is None:
+            raise RpcError(INTERNAL_ERROR, f"{route.upstream}: is no longer configured")
+        try:
+            connection = supervisor.connection
+            if connection is None:
+                connection = await supervisor.ready(self._runtime.options.call_wait)
+            try:
+                reply = await self._ask(ctx, method, dict(params), route, connection, supervisor.spec)
+            except UpstreamError as error:
+                connection = await self._second(error, supervisor, connection)
+                reply = await self._ask(ctx, method, dict(params), route, connection, supervisor.spec)
+        except UpstreamError as error:
+            raise as_rpc_error(error) from error
+        return self._adapted(ctx, method, route, connection, reply)
+
+    async def _second(self, error: UpstreamError, supervisor: Supervisor, failed: Connection) -> Connection:
+        """Another connection for a call that certainly did not run; else the error as it is."""
+        if error.reason in _MEANT_ELSEWHERE:
+            supervisor.suspect()
+        if error.ran or not failed.channel.closed.done():
+            raise error
+        connection = await supervisor.ready(self._runtime.options.call_wait)
+        if connection is failed:
+            raise error
+        return connection
+
+    async def _ask(
+        self,
+        ctx: CallContext,
+        method: str,
+        params: dict[str, Raw],
+        route: Route,
+        connection: Connection,
+        spec: UpstreamSpec,
+    ) -> Reply:
+        era = connection.era
+        adapt_params(params, ctx.era, era, connection.own_meta or {})
+        headers: tuple[tuple[str, str], ...] = ()
+        if route.headers and era is Era.STATELESS:
+            headers = param_values(route.headers, params.get("arguments", _NO_ARGUMENTS))
+        return await connection.channel.request(
+            Request(method, encode(params), spec.request_timeout, route.key, headers)
+        )
+
+    def _adapted(
+        self, ctx: CallContext, method: str, route: Route, connection: Connection, reply: Reply
+    ) -> Reply:
+        era = connection.era
+        if reply.error is not ABSENT:
+            return Reply(ABSENT, adapt_error(reply.error, method, era, ctx.era))
+        result = adapt_result(reply.result, method, era, ctx.era)
+        if not ctx.endpoint:
+            relist = relisted(self._runtime.catalog, route.upstream)
+            if relist is not None:
+                result = rewrite_uris(result, relist)
+        return Reply(result, ABSENT)
+
+
+def as_rpc_error(error: UpstreamError) -> RpcError:
+    """What a client is told when an upstream did not answer."""
+    code = REQUEST_TIMEOUT if error.reason is Reason.TIMEOUT else INTERNAL_ERROR
+    return RpcError(code, str(error), {"reason": error.reason.value, "server": error.server})
+
+
+def text(raw: Raw | None, member: str) -> str:
+    """A member that must be a string.
+
+    Raises:
+        RpcError: -32602.
+    """
+    try:
+        if raw is not None:
+            return _decode_text(raw)
+    except msgspec.DecodeError:
+        pass
+    raise RpcError(INVALID_PARAMS, f'"{member}" must be a string', status=400)
+
+
+def _check_param_headers(route: Route, arguments: Raw, headers: Mapping[bytes, bytes]) -> None:
+    given = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
+    objection = check_params(route.headers, arguments, given)
+    if objection:
+        raise RpcError(HEADER_MISMATCH, objection, status=400)
+
+
+def _prefix(spec: UpstreamSpec, separator: str) -> str:
+    return prefixed(spec.name, "", separator, limit=1000)
+
+
+def _expanded(template: Route, uri: str) -> Route:
+    """A template's route for one URI that fits it; the part that the gateway put in front is taken away."""
+    added = len(template.listed) - len(template.key)
+    key = uri[added:] if added else uri
+    return Route(template.upstream, key, Raw(encode(key)), uri)

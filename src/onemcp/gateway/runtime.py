@@ -1,0 +1,167 @@
+"""The runtime: the upstreams, their catalog and what follows when either changes.
+
+Configuration comes in as specs and goes through the reload plan; the first one is a reload from nothing.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Self
+
+from onemcp.core.access import View
+from onemcp.core.catalog import Catalog
+from onemcp.core.changes import Kind
+from onemcp.core.events import UpstreamChanged
+from onemcp.core.lifecycle import State
+from onemcp.core.merge import VERBATIM, Naming, Shelf, merge
+from onemcp.core.plan import plan
+from onemcp.core.spec import UpstreamSpec
+from onemcp.gateway.notifier import Notifier
+from onemcp.upstream.negotiate import Identity
+from onemcp.upstream.pool import UpstreamPool
+from onemcp.upstream.supervisor import Opener, Supervisor
+
+_EMPTY: Final = Catalog()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the gateway's behaviour depends on beside the upstreams. Seconds."""
+
+    naming: Naming = field(default_factory=Naming)
+    async_loading: bool = False
+    batch_delay: float = 1.0
+    call_wait: float = 10.0
+    """How long a call waits for an upstream that is starting."""
+    page_size: int = 100
+
+
+class Runtime(AbstractAsyncContextManager["Runtime"]):
+    """All upstreams and the catalog of the moment. Leaving it stops the upstreams."""
+
+    def __init__(self, options: Options, opener: Opener, identity: Identity) -> None:
+        self.options = options
+        self.identity = identity
+        self.pool = UpstreamPool(opener, identity, self._upstream_changed)
+        self.notifier = Notifier(options.batch_delay, self.shows)
+        self.listeners: list[Callable[[UpstreamChanged], None]] = []
+        self._specs: tuple[UpstreamSpec, ...] = ()
+        self._tags: dict[str, frozenset[str]] = {}
+        self._catalog: Catalog | None = _EMPTY
+        self._claims = _EMPTY.claims
+        self._solo: dict[str, Catalog] = {}
+        self._settled = asyncio.Event()
+        self.revision = 0
+        """Counts catalogs; what is derived from one is kept only as long as its number stands."""
+
+    async def __aenter__(self) -> Self:
+        """Nothing runs until `apply`."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop telling, then stop the upstreams."""
+        self.notifier.close()
+        await self.pool.__aexit__(kind, error, trace)
+
+    async def apply(self, specs: Sequence[UpstreamSpec]) -> None:
+        """Make the upstreams what the configuration says; those that did not change are not touched."""
+        steps = plan(self._specs, specs)
+        self._specs = tuple(specs)
+        for spec in specs:
+            self._tags[spec.name] = spec.tags
+        for spec in steps.update:
+            self._supervisor(spec.name).adopt(spec)
+            self._touch(spec.name, frozenset(Kind))
+        gone = [spec.name for spec in (*steps.remove, *steps.replace)]
+        for spec in steps.remove:
+            self._touch(spec.name, frozenset(Kind))
+        await self.pool.stop(*gone)
+        for spec in (*steps.add, *steps.replace):
+            self.pool.start(spec)
+        self.pool.order([spec.name for spec in specs])
+        self._touch("", frozenset())
+
+    async def settled(self) -> None:
+        """Return when every upstream is ready, or past the time that it has for its start."""
+        while not all(supervisor.is_settled for supervisor in self.pool):
+            self._settled.clear()
+            try:
+                async with asyncio.timeout(0.5):
+                    await self._settled.wait()
+            except TimeoutError:
+                continue
+
+    @property
+    def catalog(self) -> Catalog:
+        """The merge of all offerings; built anew when one of them changed since."""
+        if self._catalog is None:
+            shelves = [shelf for supervisor in self.pool if (shelf := _shelf(supervisor)) is not None]
+            self._catalog = merge(shelves, self.options.naming, self._claims)
+            self._claims = self._catalog.claims
+        return self._catalog
+
+    def catalog_of(self, endpoint: str) -> Catalog:
+        """The catalog of an endpoint: everything, or one upstream with its names verbatim."""
+        if not endpoint:
+            return self.catalog
+        catalog = self._solo.get(endpoint)
+        if catalog is None:
+            supervisor = self.pool.get(endpoint)
+            shelf = _shelf(supervisor) if supervisor else None
+            catalog = self._solo[endpoint] = merge([shelf], VERBATIM, {}) if shelf else _EMPTY
+        return catalog
+
+    def shows(self, view: View, endpoint: str, upstream: str) -> bool:
+        """Whether a view on an endpoint shows an upstream, also one that has just been removed."""
+        if endpoint and upstream != endpoint:
+            return False
+        return view.shows(self._tags.get(upstream, frozenset()))
+
+    def visible(self, view: View) -> frozenset[str] | None:
+        """The upstreams that a view shows; None for all."""
+        if view.expression is None:
+            return None
+        return frozenset(s.spec.name for s in self.pool if view.shows(s.spec.tags))
+
+    def tags(self, upstream: str) -> frozenset[str]:
+        """The tags of an upstream."""
+        return self._tags.get(upstream, frozenset())
+
+    def _supervisor(self, name: str) -> Supervisor:
+        supervisor = self.pool.get(name)
+        assert supervisor is not None  # the plan only names what runs
+        return supervisor
+
+    def _upstream_changed(self, supervisor: Supervisor, previous: State, changed: frozenset[Kind]) -> None:
+        self._settled.set()
+        name = supervisor.spec.name
+        if supervisor.life.state is not State.STOPPING:
+            self._touch(name, changed)
+        if self.listeners:
+            event = UpstreamChanged(
+                name,
+                supervisor.life.state,
+                previous,
+                supervisor.life.reason,
+                supervisor.life.since - supervisor.previous_since,
+                supervisor.offering if supervisor.life.state is State.READY else None,
+            )
+            for listener in self.listeners:
+                listener(event)
+
+    def _touch(self, upstream: str, changed: frozenset[Kind]) -> None:
+        """The catalog of the moment no longer stands."""
+        self._catalog = None
+        self._solo.clear()
+        self.revision += 1
+        if changed:
+            self.notifier.changed(changed, upstream)
+
+
+def _shelf(supervisor: Supervisor) -> Shelf | None:
+    offering = supervisor.listed
+    return Shelf(supervisor.spec.name, offering, supervisor.spec.disabled_tools) if offering else None

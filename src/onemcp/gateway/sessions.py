@@ -1,0 +1,123 @@
+"""Handshake-era sessions: a sealed id that any later process with the same key recognises, and the little that is
+remembered beside it.
+"""
+
+import os
+from collections import OrderedDict
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+from onemcp.seal.keyring import Keyring
+from onemcp.wire.envelope import encode, open_object
+
+PURPOSE: Final = "mcp-session"
+LIFETIME: Final = 7 * 24 * 3600.0
+"""Seconds after which a session id is no longer accepted."""
+MAX_REMEMBERED: Final = 10_000
+"""Sessions whose record is in memory; an older one is rebuilt from its id when it comes back."""
+MAX_CAPABILITIES: Final = 400
+"""Bytes of client capabilities that fit into an id; larger ones are reduced to their names."""
+
+
+class Session:
+    """One handshake-era client."""
+
+    __slots__ = (
+        "capabilities",
+        "endpoint",
+        "expires",
+        "log_level",
+        "revision",
+        "seen",
+        "sid",
+        "streaming",
+        "token",
+    )
+
+    def __init__(self, token: str, ticket: "Ticket") -> None:
+        self.token = token
+        self.sid = ticket.sid
+        self.revision = ticket.revision
+        self.expires = ticket.expires
+        self.endpoint = ticket.endpoint
+        self.capabilities = ticket.capabilities
+        self.log_level = ""
+        self.seen = -1
+        """The last notice (of `Notifier`) that reached the client; negative for a client of a process before."""
+        self.streaming = False
+        """Whether its listening stream is open."""
+
+    def __repr__(self) -> str:
+        """Id (shortened) and revision."""
+        return f"<Session {self.sid[:8]} {self.revision}>"
+
+
+class Ticket(msgspec.Struct, array_like=True):
+    """What is sealed into a session id."""
+
+    sid: str
+    revision: str
+    expires: float
+    endpoint: str
+    """The path's server, so that an id is good for one endpoint only."""
+    capabilities: Raw
+
+
+_decode = msgspec.json.Decoder(Ticket).decode
+
+
+class Sessions:
+    """Opens, finds and ends sessions. `now` is seconds since the epoch, because ids outlive the process."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+        self._records: OrderedDict[str, Session] = OrderedDict()
+        self._ended: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        """Sessions in memory."""
+        return len(self._records)
+
+    def open(self, revision: str, endpoint: str, capabilities: Raw, now: float) -> Session:
+        """A new session."""
+        ticket = Ticket(os.urandom(16).hex(), revision, now + LIFETIME, endpoint, _reduced(capabilities))
+        token = self._keyring.seal(PURPOSE, msgspec.json.encode(ticket))
+        return self._remember(Session(token, ticket))
+
+    def find(self, token: str, endpoint: str, now: float) -> Session | None:
+        """The session of an id; None for an unknown, ended or expired one, and for one of another endpoint."""
+        session = self._records.get(token)
+        if session is None:
+            session = self._rebuild(token)
+        if session is None or session.expires <= now or session.endpoint != endpoint:
+            return None
+        return session
+
+    def end(self, session: Session, now: float) -> None:
+        """The client is done; its id is refused from now on."""
+        self._records.pop(session.token, None)
+        self._ended = {sid: expires for sid, expires in self._ended.items() if expires > now}
+        self._ended[session.sid] = session.expires
+
+    def _rebuild(self, token: str) -> Session | None:
+        payload = self._keyring.open(PURPOSE, token)
+        if payload is None:
+            return None
+        ticket = _decode(payload)
+        return None if ticket.sid in self._ended else self._remember(Session(token, ticket))
+
+    def _remember(self, session: Session) -> Session:
+        if len(self._records) >= MAX_REMEMBERED:
+            self._records.popitem(last=False)
+        self._records[session.token] = session
+        return session
+
+
+def _reduced(capabilities: Raw) -> Raw:
+    """Client capabilities small enough for an id: in large ones only the gateway's business, by name."""
+    if len(bytes(capabilities)) <= MAX_CAPABILITIES:
+        return capabilities
+    names = open_object(capabilities).keys() & {"roots", "sampling", "elicitation", "tasks"}
+    return Raw(encode({name: {} for name in sorted(names)}))

@@ -1,0 +1,150 @@
+"""The control API: operator verbs over HTTP on a unix socket in the state folder, for the command line.
+
+The socket's mode (0600) is its authentication. Every answer is JSON.
+"""
+
+import os
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import msgspec
+from msgspec import Raw
+
+from onemcp.core.access import View
+from onemcp.core.lifecycle import State
+from onemcp.core.offering import Listing
+from onemcp.core.spec import HttpTransport, StdioTransport, UpstreamSpec
+from onemcp.errors import RpcError
+from onemcp.gateway.context import CallContext
+from onemcp.gateway.dispatch import Dispatcher
+from onemcp.gateway.runtime import Runtime
+from onemcp.upstream.supervisor import Supervisor
+from onemcp.wire.envelope import ABSENT, Envelope, encode
+from onemcp.wire.revisions import LATEST_HANDSHAKE, Era
+
+MAX_BODY: Final = 16 * 1024 * 1024
+
+_VIEW: Final = View()
+
+
+class NotFoundError(Exception):
+    """The server or tool that was asked for is not there; the text says so."""
+
+
+class ControlApi:
+    """An ASGI application with the verbs `status`, `inspect` and `run`."""
+
+    def __init__(self, runtime: Runtime, dispatcher: Dispatcher, facts: dict[str, Any]) -> None:
+        self._runtime = runtime
+        self._dispatcher = dispatcher
+        self._facts = facts
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request of the command line."""
+        query = parse_qs(scope["query_string"].decode())
+        status = 200
+        try:
+            answer = await self._answer(scope["method"], scope["path"], query, receive)
+        except NotFoundError as error:
+            status, answer = 404, {"error": str(error)}
+        except RpcError as error:
+            status, answer = 502, {"error": error.message, "code": error.code, "data": error.data}
+        except (msgspec.DecodeError, KeyError) as error:
+            status, answer = 400, {"error": f"not understood: {error}"}
+        body = encode(answer)
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, method: str, path: str, query: dict[str, list[str]], receive: Any) -> object:
+        if (method, path) == ("GET", "/status"):
+            return self.status()
+        if (method, path) == ("GET", "/inspect"):
+            return self._inspect(query.get("server", [""])[0], query.get("tool", [""])[0])
+        if (method, path) == ("POST", "/run"):
+            return await self._run(msgspec.json.decode(await _body(receive), type=dict[str, Raw]))
+        raise NotFoundError(f"no verb {method} {path}")
+
+    def status(self) -> dict[str, Any]:
+        """The gateway and all its upstreams at this moment."""
+        return {**self._facts, "pid": os.getpid(), "servers": [_summary(s) for s in self._runtime.pool]}
+
+    def _inspect(self, server: str, tool: str) -> object:
+        if not server:
+            return {"servers": [_summary(s) for s in self._runtime.pool]}
+        supervisor = self._supervisor(server)
+        catalog = self._runtime.catalog
+        listed = {
+            listing: {route.key: route.listed for route in routes.values() if route.upstream == server}
+            for listing, routes in catalog.routes.items()
+        }
+        if tool:
+            return self._inspect_tool(supervisor, tool, listed.get(Listing.TOOLS, {}))
+        answer: dict[str, Any] = _summary(supervisor)
+        for listing in Listing:
+            names = listed.get(listing, {})
+            items = supervisor.listed.items(listing) if supervisor.listed else ()
+            answer[listing.value] = [
+                {"listed": names.get(item.key, ""), "entry": Raw(item.raw)} for item in items
+            ]
+        return answer
+
+    def _inspect_tool(self, supervisor: Supervisor, tool: str, names: dict[str, str]) -> object:
+        offering = supervisor.listed
+        for item in offering.items(Listing.TOOLS) if offering else ():
+            if tool in (item.key, names.get(item.key)):
+                return {
+                    "server": supervisor.spec.name,
+                    "listed": names.get(item.key, ""),
+                    "entry": Raw(item.raw),
+                }
+        raise NotFoundError(f"{supervisor.spec.name} ({supervisor.life.state.value}) has no tool {tool}")
+
+    async def _run(self, order: dict[str, Raw]) -> object:
+        server = msgspec.json.decode(order["server"], type=str)
+        supervisor = self._supervisor(server)
+        params = encode({"name": order["tool"], "arguments": order.get("arguments", Raw(b"{}"))})
+        context = CallContext(Era.HANDSHAKE, LATEST_HANDSHAKE, _VIEW, endpoint=supervisor.spec.name)
+        reply = await self._dispatcher.dispatch(context, Envelope(method="tools/call", params=Raw(params)))
+        if reply.error is not ABSENT:
+            return {"error": reply.error}
+        return {"result": reply.result}
+
+    def _supervisor(self, name: str) -> Supervisor:
+        supervisor = self._runtime.pool.get(name)
+        if supervisor is None:
+            known = ", ".join(s.spec.name for s in self._runtime.pool) or "none"
+            raise NotFoundError(f"no server is called {name}; there are: {known}")
+        return supervisor
+
+
+def _summary(supervisor: Supervisor) -> dict[str, Any]:
+    spec, life = supervisor.spec, supervisor.life
+    offering = supervisor.listed
+    connection = supervisor.connection
+    return {
+        "name": spec.name,
+        "state": life.state.value,
+        "reason": life.reason if life.state is not State.READY else "",
+        "failures": life.failures,
+        "tags": sorted(spec.tags),
+        "transport": _transport(spec),
+        "revision": connection.revision if connection else "",
+        "counts": {listing.value: len(offering.items(listing)) if offering else 0 for listing in Listing},
+    }
+
+
+def _transport(spec: UpstreamSpec) -> str:
+    if isinstance(spec.transport, StdioTransport):
+        return "stdio"
+    return spec.transport.kind if isinstance(spec.transport, HttpTransport) else ""
+
+
+async def _body(receive: Any) -> bytes:
+    parts: list[bytes] = []
+    more = True
+    while more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False) and sum(map(len, parts)) <= MAX_BODY
+    return b"".join(parts)

@@ -1,0 +1,1 @@
+"""Sealing: what the gateway hands out and must recognise later, encrypted so that nobody else can make or change it."""

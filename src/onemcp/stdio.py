@@ -1,0 +1,178 @@
+"""The stdio edge: one client on the gateway's own standard streams, in either era.
+
+Source: transports, stdio (2025-11-25); basic/transports/stdio (2026-07-28).
+"""
+
+import asyncio
+import contextlib
+import sys
+from typing import Final
+
+import msgspec
+
+from onemcp.core.access import View
+from onemcp.core.changes import Kind
+from onemcp.errors import RpcError
+from onemcp.gateway.context import CallContext
+from onemcp.gateway.dispatch import Dispatcher
+from onemcp.gateway.runtime import Runtime
+from onemcp.gateway.streams import Stream
+from onemcp.wire.envelope import (
+    ABSENT,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    Envelope,
+    error_object,
+    failure,
+    is_batch,
+    one_line,
+    open_object,
+    parse,
+    parse_batch,
+    success,
+)
+from onemcp.wire.framing import LineSplitter
+from onemcp.wire.inbound import check_meta, unsupported
+from onemcp.wire.revisions import BATCH_REVISIONS, LATEST_STATELESS, STATELESS_REVISIONS, Era, negotiate
+from onemcp.wire.translate import VERSION_KEY
+
+MAX_IN_FLIGHT: Final = 256
+"""Requests of the one client that are worked on at a time; reading waits for one to end."""
+_CHUNK: Final = 256 * 1024
+
+
+class StdioEdge:
+    """Serves the gateway's standard streams until the client closes them."""
+
+    def __init__(self, runtime: Runtime, dispatcher: Dispatcher, max_bytes: int) -> None:
+        self._runtime = runtime
+        self._dispatcher = dispatcher
+        self._splitter = LineSplitter(max_bytes)
+        self._revision = ""
+        self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._subscriptions: dict[bytes, Stream] = {}
+        self._listeners: asyncio.TaskGroup
+        self._writing = asyncio.Lock()
+
+    async def serve(self) -> None:
+        """Answer until end of input; answers to what is in flight are still written."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=_CHUNK)
+        read_end, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer
+        )
+        write_end, protocol = await loop.connect_write_pipe(
+            asyncio.streams.FlowControlMixin, sys.stdout.buffer
+        )
+        self._writer = asyncio.StreamWriter(write_end, protocol, None, loop)
+        try:
+            async with asyncio.TaskGroup() as self._listeners:
+                async with asyncio.TaskGroup() as calls:
+                    while data := await reader.read(_CHUNK):
+                        for line in self._splitter.feed(data):
+                            await self._slots.acquire()
+                            calls.create_task(self._take(line)).add_done_callback(
+                                lambda _: self._slots.release()
+                            )
+                for stream in self._subscriptions.values():
+                    stream.end()
+        finally:
+            read_end.close()
+            write_end.close()
+
+    async def _take(self, line: bytes) -> None:
+        try:
+            if is_batch(line):
+                answer = await self._batch(line)
+            else:
+                answer = await self._answer(parse(line))
+        except RpcError as error:
+            answer = failure(None, error_object(error))
+        if answer:
+            await self._write(answer)
+
+    async def _batch(self, line: bytes) -> bytes:
+        if self._revision not in BATCH_REVISIONS:
+            raise RpcError(INVALID_REQUEST, "there are no batches in this revision")
+        answers = await asyncio.gather(*(self._answer(parse(entry)) for entry in parse_batch(line)[:100]))
+        present = [answer for answer in answers if answer]
+        return b"[%b]" % b",".join(present) if present else b""
+
+    async def _answer(self, envelope: Envelope) -> bytes:
+        """The answer to one message; empty for what has none."""
+        if not envelope.is_request:
+            self._note(envelope)
+            return b""
+        try:
+            reply = await self._dispatch(envelope)
+        except RpcError as error:
+            return failure(envelope.id, error_object(error))
+        return reply
+
+    def _note(self, envelope: Envelope) -> None:
+        if envelope.method == "notifications/cancelled":
+            with contextlib.suppress(RpcError):
+                requested = open_object(envelope.params).get("requestId", b"")
+                stream = self._subscriptions.get(bytes(requested))
+                if stream is not None:
+                    stream.end()
+
+    async def _dispatch(self, envelope: Envelope) -> bytes:
+        params = open_object(envelope.params)
+        if envelope.method == "initialize":
+            return await self._initialize(envelope)
+        stateless = envelope.method == "server/discover" or VERSION_KEY in open_object(
+            params.get("_meta", ABSENT)
+        )
+        if stateless:
+            version = check_meta(params)
+            if version not in STATELESS_REVISIONS:
+                raise unsupported(version)
+            if envelope.method == "subscriptions/listen":
+                return self._listen(envelope)
+            context = CallContext(Era.STATELESS, LATEST_STATELESS, View())
+        elif not self._revision and envelope.method != "ping":
+            raise RpcError(INVALID_REQUEST, "send initialize first")
+        else:
+            context = CallContext(Era.HANDSHAKE, self._revision, View())
+        reply = await self._dispatcher.dispatch(context, envelope)
+        if reply.error is not ABSENT:
+            return failure(envelope.id, reply.error)
+        return success(envelope.id, reply.result)
+
+    async def _initialize(self, envelope: Envelope) -> bytes:
+        params = open_object(envelope.params)
+        try:
+            offered = msgspec.json.decode(params.get("protocolVersion", b""), type=str)
+        except msgspec.DecodeError:
+            raise RpcError(INVALID_PARAMS, '"protocolVersion" must be a string') from None
+        revision = negotiate(offered)
+        result = await self._dispatcher.hello(CallContext(Era.HANDSHAKE, revision, View()))
+        if not self._revision:
+            self._subscribe(b"", Stream(View()))
+        self._revision = revision
+        return success(envelope.id, result)
+
+    def _listen(self, envelope: Envelope) -> bytes:
+        subscription = bytes(envelope.id)
+        self._subscribe(subscription, Stream(View(), kinds=frozenset(Kind), subscription=subscription))
+        meta = b'"_meta":{"io.modelcontextprotocol/subscriptionId":%b}' % subscription
+        return (
+            b'{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":'
+            b'{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true},%b}}' % meta
+        )
+
+    def _subscribe(self, key: bytes, stream: Stream) -> None:
+        self._subscriptions[key] = stream
+        self._listeners.create_task(self._pump(key, stream))
+
+    async def _pump(self, key: bytes, stream: Stream) -> None:
+        with self._runtime.notifier.listening(stream):
+            while (message := await stream.next()) is not None:
+                await self._write(message)
+        del self._subscriptions[key]
+
+    async def _write(self, message: bytes) -> None:
+        async with self._writing:
+            self._writer.write(one_line(message) + b"\n")
+            await self._writer.drain()

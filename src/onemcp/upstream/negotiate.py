@@ -1,0 +1,161 @@
+"""Finding out which revision an upstream speaks, and agreeing on it.
+
+Stateless first: a `server/discover` that is answered settles it. What an upstream does instead decides whether an
+`initialize` follows; the table of the design's page says what means what. The caller remembers the answer.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+from onemcp.errors import Reason, RpcError, UpstreamError
+from onemcp.upstream.channel import Channel, Request
+from onemcp.upstream.connection import Connection, upstream_says
+from onemcp.upstream.http import HttpStatusError
+from onemcp.wire.envelope import ABSENT, METHOD_NOT_FOUND, encode, open_object
+from onemcp.wire.revisions import ERAS, HANDSHAKE_REVISIONS, LATEST_HANDSHAKE, STATELESS_REVISIONS, Era
+from onemcp.wire.translate import stateless_meta
+
+PROBE_TIMEOUT: Final = 10.0
+"""Seconds of silence after which a child is taken for one that only knows the handshake (slow ones need 2)."""
+_STATELESS_ERRORS: Final = frozenset({-32020, -32021, -32022})
+_NOT_STATELESS: Final = frozenset({400, 404, 405, 406})
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How the gateway introduces itself to upstreams."""
+
+    name: str
+    version: str
+    instance: str
+    """A random token of this process, by which it recognises itself."""
+
+    def client_info(self) -> Raw:
+        """`clientInfo` as JSON."""
+        return Raw(encode({"name": self.name, "version": self.version}))
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What is known beforehand about one upstream."""
+
+    server: str
+    timeout: float
+    """Seconds for the whole negotiation."""
+    pinned: str = ""
+    """The revision to speak, from the configuration."""
+    known: Era | None = None
+    """The era that an earlier connection found."""
+
+
+async def negotiate(channel: Channel, manner: Manner, identity: Identity) -> Connection:
+    """Agree on a revision over a fresh channel.
+
+    Raises:
+        UpstreamError: it did not answer, answered nonsense, or only speaks revisions that we do not.
+    """
+    era = ERAS[manner.pinned] if manner.pinned else manner.known
+    if era is not Era.HANDSHAKE:
+        connection = await _discover(channel, manner, identity, certain=bool(manner.pinned))
+        if connection is not None:
+            return connection
+    return await _initialize(channel, manner, identity)
+
+
+async def _discover(
+    channel: Channel, manner: Manner, identity: Identity, *, certain: bool
+) -> Connection | None:
+    """A stateless connection, or None if the upstream is of the handshake era."""
+    meta = stateless_meta(identity.client_info())
+    timeout = manner.timeout if certain else min(PROBE_TIMEOUT, manner.timeout / 2)
+    request = Request("server/discover", encode({"_meta": meta}), timeout)
+    try:
+        reply = await channel.request(request)
+    except HttpStatusError as error:
+        if error.status in _NOT_STATELESS and error.code not in _STATELESS_ERRORS and not certain:
+            return None
+        raise
+    except UpstreamError as error:
+        if error.reason is Reason.TIMEOUT and not certain:
+            return None
+        raise
+    if reply.error is not ABSENT:
+        failure = upstream_says(reply.error)
+        if failure.code in _STATELESS_ERRORS or certain:
+            raise _refused(manner, failure)
+        return None
+    result = open_object(reply.result)
+    revision = _common(result.get("supportedVersions"))
+    if not revision:
+        if certain:
+            raise UpstreamError(
+                manner.server, Reason.PROTOCOL, f"does not speak the pinned revision {manner.pinned}"
+            )
+        return None
+    channel.adopt(revision)
+    return Connection(
+        channel,
+        revision,
+        open_object(result.get("capabilities", ABSENT)),
+        open_object(result.get("_meta", ABSENT)).get("io.modelcontextprotocol/serverInfo", Raw(b"{}")),
+        _text(result.get("instructions")),
+        meta,
+    )
+
+
+def _common(supported: Raw | None) -> str:
+    """The newest stateless revision that both sides speak; empty if none."""
+    try:
+        theirs = msgspec.json.decode(supported, type=list[str]) if supported else []
+    except msgspec.DecodeError:
+        return ""
+    return next((revision for revision in STATELESS_REVISIONS if revision in theirs), "")
+
+
+async def _initialize(channel: Channel, manner: Manner, identity: Identity) -> Connection:
+    params = {
+        "protocolVersion": manner.pinned or LATEST_HANDSHAKE,
+        "capabilities": {},
+        "clientInfo": identity.client_info(),
+    }
+    reply = await channel.request(Request("initialize", encode(params), manner.timeout))
+    if reply.error is not ABSENT:
+        raise _refused(manner, upstream_says(reply.error))
+    result = open_object(reply.result)
+    if identity.instance.encode() in bytes(reply.result):
+        raise UpstreamError(
+            manner.server, Reason.PROTOCOL, "is this gateway itself; take it out of the configuration"
+        )
+    revision = _text(result.get("protocolVersion"))
+    if revision not in HANDSHAKE_REVISIONS:
+        raise UpstreamError(
+            manner.server,
+            Reason.PROTOCOL,
+            f"answered with the revision {revision!r}, and we speak {', '.join(HANDSHAKE_REVISIONS)}",
+        )
+    channel.adopt(revision)
+    await channel.notify("notifications/initialized")
+    return Connection(
+        channel,
+        revision,
+        open_object(result.get("capabilities", ABSENT)),
+        result.get("serverInfo", Raw(b"{}")),
+        _text(result.get("instructions")),
+    )
+
+
+def _refused(manner: Manner, error: RpcError) -> UpstreamError:
+    what = f"refused the connection with {error.code} {error.message}"
+    if error.code == METHOD_NOT_FOUND:
+        what += "; is it an MCP server?"
+    return UpstreamError(manner.server, Reason.PROTOCOL, what)
+
+
+def _text(raw: Raw | None) -> str:
+    try:
+        return msgspec.json.decode(raw, type=str) if raw else ""
+    except msgspec.DecodeError:
+        return ""

@@ -1,0 +1,60 @@
+"""The pool: all upstreams by name, each with its supervisor; the only way to a connection."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Self
+
+from onemcp.core.spec import UpstreamSpec
+from onemcp.upstream.negotiate import Identity
+from onemcp.upstream.supervisor import Listener, Opener, Supervisor
+
+
+class UpstreamPool(AbstractAsyncContextManager["UpstreamPool"]):
+    """Starts, finds and stops supervisors. Leaving it stops all of them at once, within the bound of the slowest."""
+
+    def __init__(self, opener: Opener, identity: Identity, listener: Listener) -> None:
+        self._opener = opener
+        self._identity = identity
+        self._listener = listener
+        self._supervisors: dict[str, Supervisor] = {}
+        self._tasks: dict[Supervisor, asyncio.Task[None]] = {}
+
+    async def __aenter__(self) -> Self:
+        """Nothing runs yet; `start` does that."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop everything."""
+        await self._end(list(self._tasks))
+
+    def __iter__(self) -> Iterator[Supervisor]:
+        """All upstreams, in the order of the configuration."""
+        return iter(self._supervisors.values())
+
+    def get(self, name: str) -> Supervisor | None:
+        """The upstream of that name, whatever its state."""
+        return self._supervisors.get(name)
+
+    def start(self, spec: UpstreamSpec) -> None:
+        """Begin with an upstream; its supervisor runs on its own from here."""
+        supervisor = Supervisor(spec, self._opener, self._identity, self._listener)
+        self._supervisors[spec.name] = supervisor
+        self._tasks[supervisor] = asyncio.create_task(supervisor.run(), name=f"upstream {spec.name}")
+
+    async def stop(self, *names: str) -> None:
+        """End these upstreams, all at once; returns when nothing of them runs any more."""
+        await self._end([self._supervisors.pop(name) for name in names if name in self._supervisors])
+
+    def order(self, names: list[str]) -> None:
+        """Bring the upstreams into the order of the configuration."""
+        self._supervisors = {name: self._supervisors[name] for name in names if name in self._supervisors}
+
+    async def _end(self, supervisors: list[Supervisor]) -> None:
+        tasks = [self._tasks.pop(supervisor) for supervisor in supervisors]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,199 @@
+"""The handshake era at the HTTP edge: `initialize` opens a session, every other request names it."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+from onemcp.errors import RpcError
+from onemcp.gateway.context import CallContext
+from onemcp.gateway.dispatch import Dispatcher
+from onemcp.gateway.runtime import Runtime
+from onemcp.gateway.sessions import Session, Sessions
+from onemcp.gateway.streams import Stream
+from onemcp.web.asgi import Receive, Send, refuse, respond
+from onemcp.web.post import Post
+from onemcp.web.streaming import serve_stream
+from onemcp.web.views import Narrowing
+from onemcp.wire.envelope import (
+    ABSENT,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    Envelope,
+    error_object,
+    failure,
+    is_batch,
+    open_object,
+    parse,
+    parse_batch,
+    success,
+)
+from onemcp.wire.revisions import BATCH_REVISIONS, LATEST_STATELESS, Era, negotiate
+from onemcp.wire.translate import VERSION_KEY
+
+MAX_BATCH: Final = 100
+SESSION_HEADER: Final = b"mcp-session-id"
+
+_METADATA_HINT: Final = VERSION_KEY.encode()
+_NO_SESSION: Final = "no Mcp-Session-Id header: send an initialize request first"
+_UNKNOWN_SESSION: Final = "Session not found: it has ended or expired; send an initialize request"
+
+
+class Handshake:
+    """Answers the requests of handshake-era clients."""
+
+    def __init__(self, runtime: Runtime, dispatcher: Dispatcher, sessions: Sessions) -> None:
+        self._runtime = runtime
+        self._dispatcher = dispatcher
+        self._sessions = sessions
+        self._streams: dict[Session, Stream] = {}
+
+    async def answer(self, post: Post) -> None:
+        """Answer one POST.
+
+        Raises:
+            RpcError: what came is no message, or not one of a session; nothing was done.
+        """
+        if is_batch(post.body):
+            await self._batch(post)
+            return
+        envelope = parse(post.body)
+        if envelope.method == "initialize" and envelope.id is not ABSENT:
+            await self._initialize(post, envelope)
+            return
+        session = self._session(post)
+        if envelope.is_request:
+            message = await self._reply(post, session, envelope)
+            await post.exchange.finish(message)
+        else:
+            await respond(post.send, 202)
+
+    def _session(self, post: Post) -> Session:
+        token = post.headers.get(SESSION_HEADER)
+        if token is None:
+            if _METADATA_HINT in post.body:
+                message = f"no MCP-Protocol-Version header: a {LATEST_STATELESS} request must have it"
+                raise RpcError(-32020, message, status=400)
+            raise RpcError(INVALID_REQUEST, _NO_SESSION, status=400)
+        session = self._sessions.find(token.decode("latin-1"), post.endpoint, time.time())
+        if session is None:
+            raise RpcError(INVALID_REQUEST, _UNKNOWN_SESSION, status=404)
+        return session
+
+    def _context(self, session: Session, narrowing: Narrowing, endpoint: str) -> CallContext:
+        return CallContext(
+            Era.HANDSHAKE, session.revision, narrowing.view, session, endpoint, narrowing.paged
+        )
+
+    async def _reply(self, post: Post, session: Session, envelope: Envelope) -> bytes:
+        context = self._context(session, post.narrowing, post.endpoint)
+        try:
+            reply = await self._dispatcher.dispatch(context, envelope)
+        except RpcError as error:
+            return failure(envelope.id, error_object(error))
+        if reply.error is not ABSENT:
+            return failure(envelope.id, reply.error)
+        return success(envelope.id, reply.result)
+
+    async def _initialize(self, post: Post, envelope: Envelope) -> None:
+        params = open_object(envelope.params)
+        try:
+            offered = msgspec.json.decode(params.get("protocolVersion", b""), type=str)
+        except msgspec.DecodeError:
+            error = RpcError(INVALID_PARAMS, '"protocolVersion" must be a string')
+            await post.exchange.finish(failure(envelope.id, error_object(error)), 400)
+            return
+        revision = negotiate(offered)
+        context = CallContext(
+            Era.HANDSHAKE, revision, post.narrowing.view, None, post.endpoint, post.narrowing.paged
+        )
+        try:
+            result = await self._dispatcher.hello(context)
+        except RpcError as error:
+            await post.exchange.finish(failure(envelope.id, error_object(error)), error.status)
+            return
+        session = self._sessions.open(
+            revision, post.endpoint, params.get("capabilities", Raw(b"{}")), time.time()
+        )
+        session.seen = self._runtime.notifier.sent
+        post.exchange.headers = ((SESSION_HEADER, session.token.encode()),)
+        await post.exchange.finish(success(envelope.id, result))
+
+    async def _batch(self, post: Post) -> None:
+        session = self._session(post)
+        if session.revision not in BATCH_REVISIONS:
+            raise RpcError(INVALID_REQUEST, f"a session at {session.revision} takes no batches", status=400)
+        entries = parse_batch(post.body)
+        if not entries or len(entries) > MAX_BATCH:
+            raise RpcError(INVALID_REQUEST, f"a batch has 1 to {MAX_BATCH} messages", status=400)
+        replies = await asyncio.gather(*(self._entry(post, session, entry) for entry in entries))
+        answers = [reply for reply in replies if reply]
+        if answers:
+            await post.exchange.finish(b"[%b]" % b",".join(answers))
+        else:
+            await respond(post.send, 202)
+
+    async def _entry(self, post: Post, session: Session, entry: bytes) -> bytes:
+        try:
+            envelope = parse(entry)
+        except RpcError as error:
+            return failure(None, error_object(error))
+        if not envelope.is_request:
+            return b""
+        if envelope.method == "initialize":
+            return failure(
+                envelope.id, error_object(RpcError(INVALID_REQUEST, "initialize may not be in a batch"))
+            )
+        return await self._reply(post, session, envelope)
+
+    async def listen(
+        self,
+        headers: Mapping[bytes, bytes],
+        narrowing: Narrowing,
+        endpoint: str,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """The GET stream of a session; a second one takes the place of the first, whose client is gone or confused."""
+        accept = headers.get(b"accept", b"*/*")
+        if b"text/event-stream" not in accept and b"*/*" not in accept:
+            await refuse(send, 406, "Accept must allow text/event-stream")
+            return
+        session = await self._named(headers, endpoint, send)
+        if session is None:
+            return
+        before = self._streams.get(session)
+        if before is not None:
+            before.end()
+        stream = self._streams[session] = Stream(narrowing.view, endpoint)
+        try:
+            with self._runtime.notifier.listening(stream, session):
+                await serve_stream(stream, receive, send)
+        finally:
+            if self._streams.get(session) is stream:
+                del self._streams[session]
+
+    async def end(self, headers: Mapping[bytes, bytes], endpoint: str, send: Send) -> None:
+        """DELETE: the client is done with its session."""
+        session = await self._named(headers, endpoint, send)
+        if session is None:
+            return
+        self._sessions.end(session, time.time())
+        stream = self._streams.get(session)
+        if stream is not None:
+            stream.end()
+        await respond(send, 204)
+
+    async def _named(self, headers: Mapping[bytes, bytes], endpoint: str, send: Send) -> Session | None:
+        """The session of a request without a body; refuses the request if there is none."""
+        token = headers.get(SESSION_HEADER)
+        if token is None:
+            await refuse(send, 400, _NO_SESSION)
+            return None
+        session = self._sessions.find(token.decode("latin-1"), endpoint, time.time())
+        if session is None:
+            await refuse(send, 404, _UNKNOWN_SESSION)
+        return session

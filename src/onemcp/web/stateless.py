@@ -1,0 +1,109 @@
+"""The stateless era at the HTTP edge: every request says all of itself."""
+
+from typing import Final
+
+from msgspec import Raw
+
+from onemcp.core.changes import Kind
+from onemcp.errors import RpcError
+from onemcp.gateway.context import CallContext
+from onemcp.gateway.dispatch import Dispatcher
+from onemcp.gateway.runtime import Runtime
+from onemcp.gateway.streams import Stream
+from onemcp.web.asgi import respond
+from onemcp.web.post import Post
+from onemcp.web.streaming import serve_stream
+from onemcp.wire.envelope import (
+    ABSENT,
+    INVALID_REQUEST,
+    Envelope,
+    error_object,
+    failure,
+    is_batch,
+    open_object,
+    parse,
+    success,
+)
+from onemcp.wire.inbound import HEADER_MISMATCH, STATUS, check_request, repeated
+from onemcp.wire.revisions import LATEST_STATELESS, Era
+
+_FILTERS: Final = {
+    "toolsListChanged": Kind.TOOLS,
+    "promptsListChanged": Kind.PROMPTS,
+    "resourcesListChanged": Kind.RESOURCES,
+}
+
+
+class Stateless:
+    """Answers the requests of 2026-07-28 clients."""
+
+    def __init__(self, runtime: Runtime, dispatcher: Dispatcher) -> None:
+        self._runtime = runtime
+        self._dispatcher = dispatcher
+
+    async def answer(self, post: Post) -> None:
+        """Answer one POST.
+
+        Raises:
+            RpcError: what came is no message of this era; nothing was done.
+        """
+        if is_batch(post.body):
+            raise RpcError(INVALID_REQUEST, "there are no batches in this revision", status=400)
+        envelope = parse(post.body)
+        if not envelope.is_request:
+            if not envelope.method:
+                raise RpcError(INVALID_REQUEST, "nothing was asked that this could answer", status=400)
+            await respond(post.send, 202)
+            return
+        try:
+            self._check(post, envelope)
+            if envelope.method == "subscriptions/listen":
+                await self._listen(post, envelope)
+                return
+            context = CallContext(
+                Era.STATELESS,
+                LATEST_STATELESS,
+                post.narrowing.view,
+                None,
+                post.endpoint,
+                post.narrowing.paged,
+            )
+            context.headers = post.headers
+            reply = await self._dispatcher.dispatch(context, envelope)
+        except RpcError as error:
+            status = STATUS.get(error.code, 200)
+            await post.exchange.finish(failure(envelope.id, error_object(error)), status)
+            return
+        if reply.error is not ABSENT:
+            await post.exchange.finish(failure(envelope.id, reply.error), _status_of(reply.error))
+        else:
+            await post.exchange.finish(success(envelope.id, reply.result))
+
+    def _check(self, post: Post, envelope: Envelope) -> None:
+        if len(post.headers) != len(post.raw_headers):
+            twice = repeated(post.raw_headers)
+            if twice:
+                raise RpcError(HEADER_MISMATCH, f"the header {twice} is there twice", status=400)
+        check_request(envelope.method, open_object(envelope.params), post.headers)
+
+    async def _listen(self, post: Post, envelope: Envelope) -> None:
+        asked = open_object(open_object(envelope.params).get("notifications", ABSENT))
+        granted = {name: kind for name, kind in _FILTERS.items() if bytes(asked.get(name, b"")) == b"true"}
+        subscription = bytes(envelope.id)
+        stream = Stream(post.narrowing.view, post.endpoint, frozenset(granted.values()), subscription)
+        meta = b'"_meta":{"io.modelcontextprotocol/subscriptionId":%b}' % subscription
+        honoured = b",".join(b'"%b":true' % name.encode() for name in granted)
+        acknowledged = (
+            b'{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged",'
+            b'"params":{"notifications":{%b},%b}}' % (honoured, meta)
+        )
+        result = Raw(b'{"resultType":"complete",%b}' % meta)
+        with self._runtime.notifier.listening(stream):
+            await serve_stream(
+                stream, post.receive, post.send, lambda: success(envelope.id, result), first=acknowledged
+            )
+
+
+def _status_of(error: Raw) -> int:
+    code = bytes(open_object(error).get("code", b""))
+    return STATUS.get(int(code), 200) if code.lstrip(b"-").isdigit() else 200

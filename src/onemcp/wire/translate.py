@@ -1,0 +1,83 @@
+"""Carrying requests and results between the eras: which members one side has and the other must not see."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Raw
+
+from onemcp.wire.envelope import INVALID_PARAMS, encode, open_object
+from onemcp.wire.revisions import LATEST_STATELESS, Era
+
+VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
+CLIENT_KEY: Final = "io.modelcontextprotocol/clientInfo"
+CAPABILITIES_KEY: Final = "io.modelcontextprotocol/clientCapabilities"
+LOG_LEVEL_KEY: Final = "io.modelcontextprotocol/logLevel"
+SERVER_KEY: Final = "io.modelcontextprotocol/serverInfo"
+
+_PER_REQUEST: Final = (VERSION_KEY, CLIENT_KEY, CAPABILITIES_KEY, LOG_LEVEL_KEY)
+_STATELESS_ONLY: Final = ("resultType", "ttlMs", "cacheScope")
+_CACHEABLE: Final = frozenset({"resources/read"})
+_UNKNOWN_RESOURCE: Final = -32002
+
+
+def stateless_meta(client_info: Raw) -> dict[str, Raw]:
+    """The `_meta` members that every request to a stateless upstream carries, without any client capability."""
+    return {
+        VERSION_KEY: Raw(encode(LATEST_STATELESS)),
+        CLIENT_KEY: client_info,
+        CAPABILITIES_KEY: Raw(b"{}"),
+    }
+
+
+def adapt_params(params: dict[str, Raw], source: Era, target: Era, own: Mapping[str, Raw]) -> None:
+    """Make the `_meta` of relayed params speak for the gateway, in the era of the upstream; the rest stays.
+
+    `own` are the members of `stateless_meta`. A client's capabilities and identity are never claimed as ours.
+    """
+    if target is Era.HANDSHAKE and source is Era.HANDSHAKE:
+        return
+    meta = open_object(params["_meta"]) if "_meta" in params else {}
+    for key in _PER_REQUEST:
+        meta.pop(key, None)
+    if target is Era.STATELESS:
+        meta.update(own)
+    if meta:
+        params["_meta"] = Raw(encode(meta))
+    else:
+        params.pop("_meta", None)
+
+
+def adapt_result(result: Raw, method: str, source: Era, target: Era) -> Raw:
+    """An upstream's result (era `source`) as a client of era `target` must see it; untouched within one era."""
+    if source is target:
+        return result
+    members = open_object(result)
+    if target is Era.HANDSHAKE:
+        for key in _STATELESS_ONLY:
+            members.pop(key, None)
+    else:
+        members.setdefault("resultType", Raw(b'"complete"'))
+        if method in _CACHEABLE:
+            members.setdefault("ttlMs", Raw(b"0"))
+            members.setdefault("cacheScope", Raw(b'"private"'))
+    return Raw(encode(members))
+
+
+def adapt_error(error: Raw, method: str, source: Era, target: Era) -> Raw:
+    """An upstream's error object as a client of the other era expects it: an unknown resource has another code.
+
+    Source: resources, error handling (2025-11-25: -32002; 2026-07-28: -32602 with the URI in `data`).
+    """
+    if source is target or method != "resources/read":
+        return error
+    members = open_object(error)
+    code = bytes(members.get("code", b""))
+    if target is Era.STATELESS and code == b"%d" % _UNKNOWN_RESOURCE:
+        members["code"] = Raw(b"%d" % INVALID_PARAMS)
+    elif (
+        target is Era.HANDSHAKE
+        and code == b"%d" % INVALID_PARAMS
+        and "uri" in open_object(members.get("data", b""))
+    ):
+        members["code"] = Raw(b"%d" % _UNKNOWN_RESOURCE)
+    return Raw(encode(members))
