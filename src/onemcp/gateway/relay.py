@@ -172,10 +172,7 @@ class Relay:
             supervisor.suspect()
         if error.ran or not failed.channel.closed.done():
             raise error
-        connection = await supervisor.ready(self._runtime.options.call_wait)
-        if connection is failed:
-            raise error
-        return connection
+        return await supervisor.ready(self._runtime.options.call_wait)
 
     async def _ask(
         self,

@@ -13,7 +13,7 @@ from msgspec import Raw
 from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.upstream.channel import Channel, Request
 from onemcp.upstream.connection import Connection, upstream_says
-from onemcp.upstream.http import HttpStatusError
+from onemcp.upstream.status import HttpStatusError
 from onemcp.wire.envelope import ABSENT, METHOD_NOT_FOUND, encode, open_object
 from onemcp.wire.revisions import ERAS, HANDSHAKE_REVISIONS, LATEST_HANDSHAKE, STATELESS_REVISIONS, Era
 from onemcp.wire.translate import stateless_meta

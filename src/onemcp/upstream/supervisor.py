@@ -34,6 +34,7 @@ Listener = Callable[["Supervisor", State, frozenset[Kind]], None]
 """Told after a move or a changed offering: the handle, its state before, the lists that changed."""
 
 _log = logging.getLogger("onemcp.upstream")
+_HOPEFUL: Final = frozenset({State.CONNECTING, State.BACKOFF, State.READY})
 _CHANGES: Final = {kind.method: kind for kind in Kind}
 _KINDS: Final = {
     Listing.TOOLS: Kind.TOOLS,
@@ -90,9 +91,9 @@ class Supervisor:
             UpstreamError: NOT_READY, with the state and the reason in its text; nothing was sent.
         """
         deadline = self._loop.time() + timeout
-        while self.connection is None:
+        while (connection := self.connection) is None or connection.channel.closed.done():
             left = deadline - self._loop.time()
-            if left <= 0 or self.life.state not in (State.CONNECTING, State.BACKOFF):
+            if left <= 0 or self.life.state not in _HOPEFUL:
                 raise UpstreamError(self.spec.name, Reason.NOT_READY, self._excuse(), ran=False)
             waiter: asyncio.Future[None] = self._loop.create_future()
             self._waiters.add(waiter)
@@ -100,7 +101,7 @@ class Supervisor:
                 await asyncio.wait((waiter,), timeout=left)
             finally:
                 self._waiters.discard(waiter)
-        return self.connection
+        return connection
 
     def _excuse(self) -> str:
         state = self.life.state.value.replace("_", " ")

@@ -127,7 +127,11 @@ def one_line(raw: bytes) -> bytes:
 def request(request_id: int, method: str, params: bytes = b"") -> bytes:
     """A request of ours, on one line."""
     if params:
-        return b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b}' % (request_id, _encode(method), one_line(params))
+        return b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b}' % (
+            request_id,
+            _encode(method),
+            one_line(params),
+        )
     return b'{"jsonrpc":"2.0","id":%d,"method":%b}' % (request_id, _encode(method))
 
 
@@ -145,7 +149,10 @@ def success(request_id: Raw | bytes, result: Raw | bytes) -> bytes:
 
 def failure(request_id: Raw | bytes | None, error: Raw | bytes) -> bytes:
     """An error answer around an encoded error object; without an id where the request's could not be read."""
-    return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (bytes(request_id) if request_id else b"null", bytes(error))
+    return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (
+        bytes(request_id) if request_id else b"null",
+        bytes(error),
+    )
 
 
 def error_object(error: RpcError) -> bytes:

@@ -1,0 +1,53 @@
+"""Changes of lists, gathered so that a burst of them makes one notice."""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What clients are told about, in the words of the protocol."""
+
+    TOOLS = "tools"
+    PROMPTS = "prompts"
+    RESOURCES = "resources"
+
+    @property
+    def method(self) -> str:
+        """The notification that says so."""
+        return f"notifications/{self.value}/list_changed"
+
+
+class Batch:
+    """Changes that have not been told yet, in a trailing window.
+
+    They are due `delay` seconds after the last one, so that a burst has ended, but at most `cap` seconds after the
+    first one, so that a steady trickle gets out too.
+    """
+
+    def __init__(self, delay: float, cap: float) -> None:
+        self._delay = delay
+        self._cap = cap
+        self._changed: dict[Kind, set[str]] = {}
+        self._first = 0.0
+        self._last = 0.0
+
+    def add(self, kind: Kind, upstream: str, now: float) -> None:
+        """Note that an upstream's list changed."""
+        if not self._changed:
+            self._first = now
+        self._last = now
+        self._changed.setdefault(kind, set()).add(upstream)
+
+    def due(self) -> float | None:
+        """When to tell what is noted; None if nothing is."""
+        if not self._changed:
+            return None
+        return min(self._last + self._delay, self._first + self._cap)
+
+    def take(self, now: float) -> dict[Kind, frozenset[str]]:
+        """The upstreams that changed, by kind, once they are due; empty before. What is taken is forgotten."""
+        due = self.due()
+        if due is None or now < due:
+            return {}
+        changed = {kind: frozenset(upstreams) for kind, upstreams in self._changed.items()}
+        self._changed.clear()
+        return changed

@@ -1,0 +1,127 @@
+"""Requests by method, and the introduction."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from msgspec import Raw
+
+from onemcp.core.access import View
+from onemcp.core.tags import simple
+from onemcp.errors import RpcError
+from onemcp.gateway.context import CallContext
+from onemcp.gateway.dispatch import Dispatcher
+from onemcp.wire.envelope import Envelope, encode
+from onemcp.wire.revisions import Era
+from tests.gateway.conftest import Running
+from tests.support.channels import IDENTITY, Upstreams, handshake, spec, stateless
+
+pytestmark = pytest.mark.anyio
+
+HANDSHAKE = CallContext(Era.HANDSHAKE, "2025-11-25", View())
+STATELESS = CallContext(Era.STATELESS, "2026-07-28", View())
+
+
+async def ask(dispatcher: Dispatcher, method: str, ctx: CallContext = HANDSHAKE, **params: object) -> Any:
+    reply = await dispatcher.dispatch(ctx, Envelope("2.0", method=method, params=Raw(encode(params))))
+    return json.loads(bytes(reply.result))
+
+
+async def hello(dispatcher: Dispatcher, ctx: CallContext = HANDSHAKE) -> Any:
+    return json.loads(bytes(await dispatcher.hello(ctx)))
+
+
+async def test_the_introduction_declares_everything_whatever_is_ready(running: Running) -> None:
+    async with running(Upstreams(a=handshake("x")), settle=False) as runtime:
+        result = await hello(Dispatcher(runtime))
+    assert result["protocolVersion"] == "2025-11-25"
+    assert result["capabilities"].keys() == {"tools", "prompts", "resources", "completions", "logging"}
+    assert result["capabilities"]["tools"] == {"listChanged": True}
+    assert result["serverInfo"]["name"] == "onemcp"
+    assert result["_meta"] == {"onemcp/instance": IDENTITY.instance}
+
+
+async def test_instructions_are_those_of_the_visible_upstreams_under_their_names(running: Running) -> None:
+    a, b = handshake("x"), handshake("y")
+    a["initialize"] = {**a["initialize"], "instructions": "Use x.\n"}
+    b["initialize"] = {**b["initialize"], "instructions": "Use y."}
+    specs = [spec("a", tags=frozenset({"web"})), spec("b")]
+    async with running(Upstreams(a=a, b=b), specs=specs) as runtime:
+        dispatcher = Dispatcher(runtime)
+        assert (await hello(dispatcher))["instructions"] == "# a\n\nUse x.\n\n# b\n\nUse y."
+        web = CallContext(Era.HANDSHAKE, "2025-11-25", View(simple("web")))
+        assert (await hello(dispatcher, web))["instructions"] == "# a\n\nUse x."
+
+
+async def test_without_async_loading_nobody_is_let_in_before_the_upstreams_had_their_time(running: Running) -> None:
+    gate = asyncio.Event()
+
+    async def slow(_: object) -> object:
+        await gate.wait()
+        return handshake("x")["tools/list"]
+
+    upstreams = Upstreams(a=handshake(**{"tools/list": slow}))
+    async with running(upstreams, settle=False, async_loading=False) as runtime:
+        dispatcher = Dispatcher(runtime)
+        held = asyncio.ensure_future(hello(dispatcher))
+        await asyncio.sleep(0)
+        assert not held.done()
+        gate.set()
+        await held
+        assert len((await ask(dispatcher, "tools/list"))["tools"]) == 1
+
+
+async def test_the_hold_ends_at_the_start_deadline_of_a_hanging_upstream(running: Running) -> None:
+    async def never(_: object) -> object:
+        await asyncio.Event().wait()
+
+    specs = [spec("a"), spec("b", connection_timeout=0.05)]
+    upstreams = Upstreams(a=handshake("x"), b=handshake(**{"initialize": never}))
+    async with running(upstreams, specs=specs, settle=False, async_loading=False) as runtime:
+        dispatcher = Dispatcher(runtime)
+        await hello(dispatcher)
+        assert len((await ask(dispatcher, "tools/list"))["tools"]) == 1
+
+
+async def test_discover_is_the_introduction_of_the_stateless_era(running: Running) -> None:
+    async with running(Upstreams(a=stateless("x"))) as runtime:
+        result = await ask(Dispatcher(runtime), "server/discover", STATELESS)
+    assert result["resultType"] == "complete"
+    assert result["supportedVersions"] == ["2026-07-28"]
+    assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "onemcp"
+    assert result["cacheScope"] == "public"
+
+
+async def test_one_upstream_alone_is_introduced_as_itself(running: Running) -> None:
+    script = handshake("x")
+    script["initialize"] = {**script["initialize"], "instructions": "Only me."}
+    alone = CallContext(Era.HANDSHAKE, "2025-11-25", View(), endpoint="a")
+    async with running(Upstreams(a=script)) as runtime:
+        result = await hello(Dispatcher(runtime), alone)
+    assert result["serverInfo"] == {"name": "scripted", "version": "1"}
+    assert result["capabilities"] == {"tools": {"listChanged": True}}
+    assert result["instructions"] == "Only me."
+
+
+@pytest.mark.parametrize("method", ["ping", "logging/setLevel", "resources/subscribe", "initialize", "nonsense"])
+async def test_methods_that_the_stateless_era_does_not_have_are_not_found(running: Running, method: str) -> None:
+    async with running(Upstreams(a=handshake("x"))) as runtime:
+        with pytest.raises(RpcError) as caught:
+            await ask(Dispatcher(runtime), method, STATELESS, level="debug")
+    assert (caught.value.code, caught.value.status) == (-32601, 404)
+
+
+async def test_ping_is_answered_without_asking_anybody(running: Running) -> None:
+    upstreams = Upstreams(a=handshake("x"))
+    async with running(upstreams) as runtime:
+        assert await ask(Dispatcher(runtime), "ping") == {}
+        assert all(request.method != "ping" for request in upstreams.last("a").asked)
+
+
+async def test_a_log_level_is_checked(running: Running) -> None:
+    async with running(Upstreams(a=handshake("x"))) as runtime:
+        dispatcher = Dispatcher(runtime)
+        assert await ask(dispatcher, "logging/setLevel", level="warning") == {}
+        with pytest.raises(RpcError, match="Unknown log level: loud"):
+            await ask(dispatcher, "logging/setLevel", level="loud")

@@ -1,0 +1,145 @@
+"""Telling clients that their lists changed."""
+
+import asyncio
+import json
+
+import pytest
+
+from onemcp.core.access import View
+from onemcp.core.changes import Kind
+from onemcp.core.tags import simple
+from onemcp.gateway.notifier import REMEMBERED, Notifier
+from onemcp.gateway.sessions import Session, Sessions
+from onemcp.gateway.streams import MAX_QUEUED, Stream
+from onemcp.seal.keyring import Keyring
+from tests.gateway.conftest import Running
+from tests.support.channels import Upstreams, handshake, spec, until
+
+pytestmark = pytest.mark.anyio
+
+TOOLS = frozenset({Kind.TOOLS})
+TAGS = {"a": frozenset({"web"}), "b": frozenset({"db"})}
+
+
+def shows(view: View, endpoint: str, upstream: str) -> bool:
+    return (not endpoint or endpoint == upstream) and view.shows(TAGS[upstream])
+
+
+def session() -> Session:
+    from msgspec import Raw
+
+    return Sessions(Keyring.ephemeral()).open("2025-11-25", "", Raw(b"{}"), 0.0)
+
+
+def queued(stream: Stream) -> list[str]:
+    return [json.loads(message)["method"] for message in stream._queue]
+
+
+async def flushed(notifier: Notifier) -> None:
+    before = notifier.sent
+    await until(lambda: notifier.sent > before)
+
+
+async def test_a_change_reaches_every_stream_that_can_see_it() -> None:
+    notifier = Notifier(0.0, shows)
+    everything, web, db = Stream(View()), Stream(View(simple("web"))), Stream(View(simple("db")))
+    alone = Stream(View(), endpoint="b")
+    with notifier.listening(everything), notifier.listening(web), notifier.listening(db), notifier.listening(alone):
+        notifier.changed(TOOLS, "a")
+        await flushed(notifier)
+    method = ["notifications/tools/list_changed"]
+    assert [queued(stream) for stream in (everything, web, db, alone)] == [method, method, [], []]
+
+
+async def test_a_burst_is_one_notice_a_kind() -> None:
+    notifier, stream = Notifier(0.02, shows), Stream(View())
+    with notifier.listening(stream):
+        for _ in range(30):
+            notifier.changed(frozenset(Kind), "a")
+            notifier.changed(frozenset(Kind), "b")
+            await asyncio.sleep(0)
+        await flushed(notifier)
+    assert sorted(queued(stream)) == sorted(kind.method for kind in Kind)
+
+
+async def test_a_subscription_hears_only_what_it_asked_for_under_its_id() -> None:
+    notifier, stream = Notifier(0.0, shows), Stream(View(), kinds=TOOLS, subscription=b'"L1"')
+    with notifier.listening(stream):
+        notifier.changed(frozenset(Kind), "a")
+        await flushed(notifier)
+    (message,) = stream._queue
+    assert json.loads(message) == {
+        "jsonrpc": "2.0",
+        "method": "notifications/tools/list_changed",
+        "params": {"_meta": {"io.modelcontextprotocol/subscriptionId": "L1"}},
+    }
+
+
+async def test_a_session_hears_on_opening_its_stream_what_it_missed_and_only_that() -> None:
+    notifier, client = Notifier(0.0, shows), session()
+    client.seen = notifier.sent
+    notifier.changed(TOOLS, "a")
+    await flushed(notifier)
+    first = Stream(View())
+    with notifier.listening(first, client):
+        assert queued(first) == ["notifications/tools/list_changed"]
+    again = Stream(View())
+    with notifier.listening(again, client):
+        assert queued(again) == []
+
+
+async def test_a_session_of_an_earlier_process_is_told_to_look_again() -> None:
+    notifier, stream = Notifier(0.0, shows), Stream(View())
+    with notifier.listening(stream, session()):
+        assert sorted(queued(stream)) == sorted(kind.method for kind in Kind)
+
+
+async def test_one_that_was_away_for_very_long_is_told_of_everything() -> None:
+    notifier, client = Notifier(0.0, shows), session()
+    client.seen = notifier.sent
+    for _ in range(REMEMBERED + 1):
+        notifier.changed(TOOLS, "a")
+        await flushed(notifier)
+    stream = Stream(View())
+    with notifier.listening(stream, client):
+        assert len(queued(stream)) == len(Kind)
+
+
+async def test_a_reader_that_is_too_far_behind_loses_its_stream_and_no_more() -> None:
+    stream = Stream(View())
+    for _ in range(MAX_QUEUED + 10):
+        stream.push(b"{}")
+    read = 0
+    while await stream.next() is not None:
+        read += 1
+    assert read == MAX_QUEUED
+
+
+async def test_closing_lets_readers_finish() -> None:
+    notifier, stream = Notifier(0.0, shows), Stream(View())
+    with notifier.listening(stream):
+        stream.push(b"{}")
+        notifier.close()
+        assert await stream.next() == b"{}"
+        assert await stream.next() is None
+
+
+async def test_thirty_upstreams_in_a_burst_cause_a_handful_of_notices(running: Running) -> None:
+    upstreams = Upstreams(**{f"s{number}": handshake("t") for number in range(30)})
+    async with running(upstreams, settle=False, batch_delay=0.05) as runtime:
+        stream = Stream(View())
+        with runtime.notifier.listening(stream):
+            await runtime.settled()
+            await flushed(runtime.notifier)
+        assert 1 <= len(queued(stream)) <= 3
+
+
+async def test_a_removed_upstream_is_told_to_those_who_could_see_it(running: Running) -> None:
+    specs = [spec("a", tags=frozenset({"web"})), spec("b", tags=frozenset({"db"}))]
+    async with running(Upstreams(a=handshake("x"), b=handshake("y")), specs=specs) as runtime:
+        await until(lambda: runtime.notifier.sent > 0)
+        web, db = Stream(View(simple("web"))), Stream(View(simple("db")))
+        with runtime.notifier.listening(web), runtime.notifier.listening(db):
+            await runtime.apply([specs[1]])
+            await until(lambda: "notifications/tools/list_changed" in queued(web))
+        assert queued(db) == []

@@ -1,0 +1,1 @@
+"""What the tests are played with: scripted upstreams, processes, peers."""
