@@ -99,14 +99,11 @@ async def _serve(plan: Plan, on_started: Callable[[Started], None], listener: Li
             await stack.enter_async_context(serving(api, bind_unix(control)))
             stack.callback(control.unlink, missing_ok=True)
         on_started(Started(endpoint, control, runtime))
-        stopping.on_reload = lambda: _reload(plan, runtime)
         await runtime.apply(plan.document.specs)
-        if sock is not None:
-            await stopping.wait()
-        else:
-            await _until_first(
-                StdioEdge(runtime, dispatcher, settings.max_message_bytes).serve(), stopping.wait()
-            )
+        waits = [orders.until_stop(), orders.reloads(lambda: _reload(plan, runtime))]
+        if sock is None:
+            waits.append(StdioEdge(runtime, dispatcher, settings.max_message_bytes).serve())
+        await _until_first(*waits)
         runtime.notifier.close()
 
 

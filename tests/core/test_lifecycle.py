@@ -3,7 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onemcp.core.lifecycle import OFFERING_GRACE, STABLE_AFTER, TABLE, Event, Life, State, delay, is_listed, step
+from onemcp.core.lifecycle import (
+    OFFERING_GRACE,
+    STABLE_AFTER,
+    TABLE,
+    Event,
+    Life,
+    State,
+    delay,
+    is_listed,
+    step,
+)
 from onemcp.core.spec import RestartPolicy
 
 POLICY = RestartPolicy()

@@ -24,7 +24,9 @@ def shelf(upstream: str, *names: str, uris: tuple[str, ...] = (), templates: tup
             {
                 Listing.TOOLS: tuple(tool(name) for name in names),
                 Listing.RESOURCES: tuple(Item(uri, encode({"uri": uri, "name": uri})) for uri in uris),
-                Listing.TEMPLATES: tuple(Item(uri, encode({"uriTemplate": uri, "name": uri})) for uri in templates),
+                Listing.TEMPLATES: tuple(
+                    Item(uri, encode({"uriTemplate": uri, "name": uri})) for uri in templates
+                ),
             }
         ),
     )

@@ -5,10 +5,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
+from tests.support.channels import IDENTITY, Upstreams, spec
 
 from onemcp.core.spec import RestartPolicy, UpstreamSpec
 from onemcp.gateway.runtime import Options, Runtime
-from tests.support.channels import IDENTITY, Upstreams, spec
 
 Running = Callable[..., AbstractAsyncContextManager[Runtime]]
 

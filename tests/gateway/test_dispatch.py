@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from msgspec import Raw
+from tests.gateway.conftest import Running
+from tests.support.channels import IDENTITY, Upstreams, handshake, spec, stateless
 
 from onemcp.core.access import View
 from onemcp.core.tags import simple
@@ -14,8 +16,6 @@ from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.wire.envelope import Envelope, encode
 from onemcp.wire.revisions import Era
-from tests.gateway.conftest import Running
-from tests.support.channels import IDENTITY, Upstreams, handshake, spec, stateless
 
 pytestmark = pytest.mark.anyio
 
@@ -54,7 +54,9 @@ async def test_instructions_are_those_of_the_visible_upstreams_under_their_names
         assert (await hello(dispatcher, web))["instructions"] == "# a\n\nUse x."
 
 
-async def test_without_async_loading_nobody_is_let_in_before_the_upstreams_had_their_time(running: Running) -> None:
+async def test_without_async_loading_nobody_is_let_in_before_the_upstreams_had_their_time(
+    running: Running,
+) -> None:
     gate = asyncio.Event()
 
     async def slow(_: object) -> object:
@@ -74,10 +76,10 @@ async def test_without_async_loading_nobody_is_let_in_before_the_upstreams_had_t
 
 async def test_the_hold_ends_at_the_start_deadline_of_a_hanging_upstream(running: Running) -> None:
     async def never(_: object) -> object:
-        await asyncio.Event().wait()
+        return await asyncio.Event().wait()
 
     specs = [spec("a"), spec("b", connection_timeout=0.05)]
-    upstreams = Upstreams(a=handshake("x"), b=handshake(**{"initialize": never}))
+    upstreams = Upstreams(a=handshake("x"), b=handshake(initialize=never))
     async with running(upstreams, specs=specs, settle=False, async_loading=False) as runtime:
         dispatcher = Dispatcher(runtime)
         await hello(dispatcher)
@@ -104,8 +106,12 @@ async def test_one_upstream_alone_is_introduced_as_itself(running: Running) -> N
     assert result["instructions"] == "Only me."
 
 
-@pytest.mark.parametrize("method", ["ping", "logging/setLevel", "resources/subscribe", "initialize", "nonsense"])
-async def test_methods_that_the_stateless_era_does_not_have_are_not_found(running: Running, method: str) -> None:
+@pytest.mark.parametrize(
+    "method", ["ping", "logging/setLevel", "resources/subscribe", "initialize", "nonsense"]
+)
+async def test_methods_that_the_stateless_era_does_not_have_are_not_found(
+    running: Running, method: str
+) -> None:
     async with running(Upstreams(a=handshake("x"))) as runtime:
         with pytest.raises(RpcError) as caught:
             await ask(Dispatcher(runtime), method, STATELESS, level="debug")

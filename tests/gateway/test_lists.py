@@ -5,23 +5,30 @@ from typing import Any
 
 import pytest
 from msgspec import Raw
+from tests.gateway.conftest import Running
+from tests.support.channels import Upstreams, handshake, spec, until
 
 from onemcp.core.access import View
+from onemcp.core.offering import Listing
 from onemcp.core.tags import simple
 from onemcp.errors import RpcError
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.lists import MAX_CACHED, Lists
 from onemcp.gateway.runtime import Runtime
-from onemcp.core.offering import Listing
 from onemcp.wire.envelope import encode
 from onemcp.wire.revisions import Era
-from tests.gateway.conftest import Running
-from tests.support.channels import Upstreams, handshake, spec, until
 
 pytestmark = pytest.mark.anyio
 
 
-def listed(runtime: Runtime, *, paged: bool = False, era: Era = Era.HANDSHAKE, view: View | None = None, **params: Any) -> Any:
+def listed(
+    runtime: Runtime,
+    *,
+    paged: bool = False,
+    era: Era = Era.HANDSHAKE,
+    view: View | None = None,
+    **params: Any,
+) -> Any:
     ctx = CallContext(era, "x", view or View(), paged=paged)
     raw = {name: Raw(encode(value)) for name, value in params.items()}
     return json.loads(bytes(Lists(runtime).answer(ctx, Listing.TOOLS, raw)))

@@ -4,6 +4,8 @@ import asyncio
 import json
 
 import pytest
+from tests.gateway.conftest import Running
+from tests.support.channels import Upstreams, handshake, spec, until
 
 from onemcp.core.access import View
 from onemcp.core.changes import Kind
@@ -12,8 +14,6 @@ from onemcp.gateway.notifier import REMEMBERED, Notifier
 from onemcp.gateway.sessions import Session, Sessions
 from onemcp.gateway.streams import MAX_QUEUED, Stream
 from onemcp.seal.keyring import Keyring
-from tests.gateway.conftest import Running
-from tests.support.channels import Upstreams, handshake, spec, until
 
 pytestmark = pytest.mark.anyio
 
@@ -44,7 +44,12 @@ async def test_a_change_reaches_every_stream_that_can_see_it() -> None:
     notifier = Notifier(0.0, shows)
     everything, web, db = Stream(View()), Stream(View(simple("web"))), Stream(View(simple("db")))
     alone = Stream(View(), endpoint="b")
-    with notifier.listening(everything), notifier.listening(web), notifier.listening(db), notifier.listening(alone):
+    with (
+        notifier.listening(everything),
+        notifier.listening(web),
+        notifier.listening(db),
+        notifier.listening(alone),
+    ):
         notifier.changed(TOOLS, "a")
         await flushed(notifier)
     method = ["notifications/tools/list_changed"]

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from msgspec import Raw
+from tests.gateway.conftest import Running
+from tests.support.channels import Failure, Upstreams, handshake, spec, stateless
 
 from onemcp.core.access import View
 from onemcp.core.merge import NamePolicy, Naming
@@ -16,14 +18,12 @@ from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
 from onemcp.wire.envelope import ABSENT, Envelope, encode
 from onemcp.wire.revisions import Era
-from tests.gateway.conftest import Running
-from tests.support.channels import Failure, Upstreams, handshake, spec, stateless
 
 pytestmark = pytest.mark.anyio
 
 HANDSHAKE = CallContext(Era.HANDSHAKE, "2025-11-25", View())
 STATELESS = CallContext(Era.STATELESS, "2026-07-28", View())
-RESOURCES = {"resources": {}, "tools": {}}
+RESOURCES: dict[str, object] = {"resources": {}, "tools": {}}
 
 
 async def ask(runtime: Runtime, method: str, params: object, ctx: CallContext = HANDSHAKE) -> Any:
@@ -33,11 +33,13 @@ async def ask(runtime: Runtime, method: str, params: object, ctx: CallContext = 
     return json.loads(bytes(reply.result if reply.error is ABSENT else reply.error))
 
 
-def with_resources(*uris: str, templates: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
+def with_resources(*uris: str, templates: Any = (), **more: Any) -> dict[str, Any]:
     script = handshake("t", **more)
     script["initialize"] = {**script["initialize"], "capabilities": RESOURCES}
     script["resources/list"] = {"resources": [{"uri": uri, "name": "r"} for uri in uris]}
-    script["resources/templates/list"] = {"resourceTemplates": [{"uriTemplate": t, "name": "r"} for t in templates]}
+    script["resources/templates/list"] = {
+        "resourceTemplates": [{"uriTemplate": t, "name": "r"} for t in templates]
+    }
     script["resources/read"] = lambda request: {
         "contents": [{"uri": json.loads(request.params)["uri"], "text": "from here"}]
     }
@@ -54,7 +56,9 @@ async def test_unknown_members_everywhere_arrive_as_they_were(running: Running) 
     upstreams = Upstreams(a=handshake("echo"))
     params = '{"zzz":[1.0, 1e2],"name":"a_1mcp_echo","arguments":{"v":1.50,"n":{"deep":null}},"_meta":{"vendor/x":1e400}}'
     async with running(upstreams) as runtime:
-        await Dispatcher(runtime).dispatch(HANDSHAKE, Envelope("2.0", method="tools/call", params=Raw(params.encode())))
+        await Dispatcher(runtime).dispatch(
+            HANDSHAKE, Envelope("2.0", method="tools/call", params=Raw(params.encode()))
+        )
     assert upstreams.last("a").asked[-1].params == params.replace("a_1mcp_echo", "echo").encode()
 
 
@@ -133,9 +137,9 @@ async def test_a_call_to_an_upstream_that_is_starting_waits_for_it(running: Runn
 
 async def test_a_call_to_one_that_never_starts_says_which_and_in_what_state(running: Running) -> None:
     async def never(_: object) -> object:
-        await asyncio.Event().wait()
+        return await asyncio.Event().wait()
 
-    upstreams = Upstreams(a=handshake(**{"initialize": never}))
+    upstreams = Upstreams(a=handshake(initialize=never))
     async with running(upstreams, settle=False, call_wait=0.01) as runtime:
         with pytest.raises(RpcError, match=r"a: is not ready \(connecting\)"):
             await ask(runtime, "tools/call", {"name": "a_1mcp_echo"})
@@ -149,7 +153,7 @@ async def test_a_view_hides_an_upstream_from_calls_as_from_lists(running: Runnin
         assert [tool["name"] for tool in listed["tools"]] == ["a_1mcp_echo"]
         with pytest.raises(RpcError, match="Unknown tool: b_1mcp_echo$"):
             await ask(runtime, "tools/call", {"name": "b_1mcp_echo"}, view)
-        with pytest.raises(RpcError, match="did you mean a_1mcp_echo\\?"):
+        with pytest.raises(RpcError, match=r"did you mean a_1mcp_echo\?"):
             await ask(runtime, "tools/call", {"name": "echo"}, view)
 
 
@@ -159,11 +163,16 @@ async def test_one_upstream_alone_is_called_by_its_own_names(running: Running) -
         result = await ask(runtime, "tools/call", {"name": "echo", "arguments": {}}, alone)
         assert result["echo"]["name"] == "echo"
         with pytest.raises(RpcError, match="No server is called nobody"):
-            await ask(runtime, "tools/list", {}, CallContext(Era.HANDSHAKE, "2025-11-25", View(), endpoint="nobody"))
+            await ask(
+                runtime, "tools/list", {}, CallContext(Era.HANDSHAKE, "2025-11-25", View(), endpoint="nobody")
+            )
 
 
 async def test_a_stateless_client_on_a_handshake_upstream(running: Running) -> None:
-    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
     async with running(Upstreams(a=handshake("echo"))) as runtime:
         result = await ask(runtime, "tools/call", {"name": "a_1mcp_echo", "_meta": meta}, STATELESS)
     assert result["resultType"] == "complete"
@@ -201,7 +210,10 @@ async def test_a_colliding_uri_is_read_and_answered_under_its_listed_name(runnin
 
 
 async def test_links_in_a_tool_s_result_follow_the_listed_uris(running: Running) -> None:
-    content = [{"type": "resource_link", "uri": "x://1", "name": "l"}, {"type": "resource", "resource": {"uri": "x://1"}}]
+    content = [
+        {"type": "resource_link", "uri": "x://1", "name": "l"},
+        {"type": "resource", "resource": {"uri": "x://1"}},
+    ]
     upstreams = Upstreams(
         a=with_resources("x://1", **{"tools/call": {"content": content}}), b=with_resources("x://1")
     )
@@ -212,7 +224,9 @@ async def test_links_in_a_tool_s_result_follow_the_listed_uris(running: Running)
 
 
 @pytest.mark.parametrize(("ctx", "code"), [(HANDSHAKE, -32002), (STATELESS, -32602)])
-async def test_an_unknown_resource_has_the_code_of_the_era(running: Running, ctx: CallContext, code: int) -> None:
+async def test_an_unknown_resource_has_the_code_of_the_era(
+    running: Running, ctx: CallContext, code: int
+) -> None:
     async with running(Upstreams(a=with_resources())) as runtime:
         with pytest.raises(RpcError, match="Unknown resource") as caught:
             await ask(runtime, "resources/read", {"uri": "no://1"}, ctx)
@@ -223,13 +237,18 @@ async def test_completion_asks_the_upstream_of_the_prompt_or_template(running: R
     script = with_resources(templates=("y://{id}",))
     script["initialize"]["capabilities"] = {"prompts": {}, "resources": {}}
     script["prompts/list"] = {"prompts": [{"name": "p"}]}
-    script["completion/complete"] = lambda request: {"completion": {"values": []}, "ref": json.loads(request.params)["ref"]}
+    script["completion/complete"] = lambda request: {
+        "completion": {"values": []},
+        "ref": json.loads(request.params)["ref"],
+    }
     async with running(Upstreams(a=script)) as runtime:
         for ref, seen in (
             ({"type": "ref/prompt", "name": "a_1mcp_p"}, {"type": "ref/prompt", "name": "p"}),
             ({"type": "ref/resource", "uri": "y://{id}"}, {"type": "ref/resource", "uri": "y://{id}"}),
         ):
-            result = await ask(runtime, "completion/complete", {"ref": ref, "argument": {"name": "id", "value": ""}})
+            result = await ask(
+                runtime, "completion/complete", {"ref": ref, "argument": {"name": "id", "value": ""}}
+            )
             assert result["ref"] == seen
 
 

@@ -52,7 +52,9 @@ def test_made_up_ids_are_not_found() -> None:
 
 
 def test_large_capabilities_still_fit_into_a_header() -> None:
-    large = b'{"experimental":{"x":"%b"},"sampling":{"tools":{}},"roots":{"listChanged":true}}' % (b"y" * 9000)
+    large = b'{"experimental":{"x":"%b"},"sampling":{"tools":{}},"roots":{"listChanged":true}}' % (
+        b"y" * 9000
+    )
     session = Sessions(ring).open("2025-11-25", "a" * 64, Raw(large), 0.0)
     assert len(session.token) <= MAX_TOKEN
     assert bytes(session.capabilities) == b'{"roots":{},"sampling":{}}'

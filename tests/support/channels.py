@@ -18,7 +18,7 @@ Script = dict[str, Any]
 """Method -> result, exception to raise, or a function of the request that gives one of these (maybe awaited)."""
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818 - it reads as what a script answers
     """An error answer."""
 
     def __init__(self, code: int, message: str = "no", data: object = None) -> None:

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 from msgspec import Raw
+from tests.support.channels import Failure, ScriptedChannel
 
 from onemcp.core.offering import Listing, Offering
 from onemcp.errors import Reason, UpstreamError
 from onemcp.upstream.connection import Connection
 from onemcp.upstream.listing import MAX_ITEMS, fetch
 from onemcp.wire.envelope import open_object
-from tests.support.channels import Failure, ScriptedChannel
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +58,9 @@ async def test_pages_are_followed_to_the_end() -> None:
 
 
 async def test_a_cursor_that_repeats_ends_the_walk_with_a_warning() -> None:
-    found = await offering({"tools/list": {"tools": [tool("t")], "nextCursor": "again"}}, {"tools": ALL["tools"]})
+    found = await offering(
+        {"tools/list": {"tools": [tool("t")], "nextCursor": "again"}}, {"tools": ALL["tools"]}
+    )
     assert len(found.items(Listing.TOOLS)) == 2
     assert "does not end" in found.warnings[0]
 
@@ -78,7 +80,11 @@ async def test_an_endless_list_is_cut_within_bounds() -> None:
 
 async def test_a_list_that_fails_costs_only_itself() -> None:
     found = await offering(
-        {"tools/list": {"tools": [tool("t")]}, "prompts/list": Failure(-32603, "boom"), "resources/list": {"resources": []}}
+        {
+            "tools/list": {"tools": [tool("t")]},
+            "prompts/list": Failure(-32603, "boom"),
+            "resources/list": {"resources": []},
+        }
     )
     assert [item.key for item in found.items(Listing.TOOLS)] == ["t"]
     assert found.warnings == ("prompts/list failed: -32603 boom",)
@@ -86,7 +92,9 @@ async def test_a_list_that_fails_costs_only_itself() -> None:
 
 async def test_an_upstream_that_stops_answering_fails_the_whole() -> None:
     with pytest.raises(UpstreamError):
-        await offering({"tools/list": UpstreamError("s", Reason.TIMEOUT, "no answer")}, {"tools": ALL["tools"]})
+        await offering(
+            {"tools/list": UpstreamError("s", Reason.TIMEOUT, "no answer")}, {"tools": ALL["tools"]}
+        )
 
 
 async def test_bad_entries_are_left_out_with_a_warning() -> None:
@@ -96,7 +104,9 @@ async def test_bad_entries_are_left_out_with_a_warning() -> None:
 
 
 async def test_a_tool_without_a_schema_does_not_break_the_list_for_clients() -> None:
-    found = await offering({"tools/list": {"tools": [{"name": "t", "inputSchema": None}]}}, {"tools": ALL["tools"]})
+    found = await offering(
+        {"tools/list": {"tools": [{"name": "t", "inputSchema": None}]}}, {"tools": ALL["tools"]}
+    )
     assert found.items(Listing.TOOLS)[0].raw == b'{"name":"t","inputSchema":{"type":"object"}}'
 
 

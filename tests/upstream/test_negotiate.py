@@ -1,13 +1,13 @@
 """Finding out which era an upstream speaks."""
 
 import pytest
+from tests.support.channels import IDENTITY, Failure, Script, ScriptedChannel, handshake, stateless
 
 from onemcp.errors import Reason, UpstreamError
 from onemcp.upstream.connection import Connection
 from onemcp.upstream.negotiate import Manner, negotiate
 from onemcp.wire.envelope import open_object
 from onemcp.wire.revisions import Era
-from tests.support.channels import IDENTITY, Failure, Script, ScriptedChannel, handshake, stateless
 
 pytestmark = pytest.mark.anyio
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from tests.support.channels import IDENTITY, Failure, Upstreams, handshake, spec, stateless, until
 
 from onemcp.core.changes import Kind
 from onemcp.core.lifecycle import State
@@ -13,7 +14,6 @@ from onemcp.core.offering import Listing
 from onemcp.core.spec import RestartPolicy
 from onemcp.errors import Reason, UpstreamError
 from onemcp.upstream.supervisor import Supervisor
-from tests.support.channels import IDENTITY, Failure, Upstreams, handshake, spec, stateless, until
 
 pytestmark = pytest.mark.anyio
 
@@ -127,18 +127,22 @@ async def test_a_hanging_start_is_given_up() -> None:
         await asyncio.Event().wait()
         return {}
 
-    upstreams = Upstreams(s=handshake(**{"initialize": never}))
-    async with supervised(upstreams, connection_timeout=0.02, restart=RestartPolicy(first_delay=60)) as supervisor:
+    upstreams = Upstreams(s=handshake(initialize=never))
+    async with supervised(
+        upstreams, connection_timeout=0.02, restart=RestartPolicy(first_delay=60)
+    ) as supervisor:
         await until(lambda: supervisor.life.state is State.BACKOFF)
         assert "did not answer within 0.02 s" in supervisor.life.reason
         assert upstreams.last("s").closed.done()
 
 
 async def test_one_that_dies_of_the_probe_is_not_probed_again() -> None:
-    upstreams = Upstreams(s=handshake("a", **{"server/discover": UpstreamError("s", Reason.EXITED, "exited")}))
+    upstreams = Upstreams(
+        s=handshake("a", **{"server/discover": UpstreamError("s", Reason.EXITED, "exited")})
+    )
     async with supervised(upstreams) as supervisor:
         await supervisor.ready(5)
-        assert [request.method for request in upstreams.last("s").asked][0] == "initialize"
+        assert upstreams.last("s").asked[0].method == "initialize"
 
 
 async def test_a_storm_of_announcements_costs_few_fetches() -> None:
@@ -149,7 +153,9 @@ async def test_a_storm_of_announcements_costs_few_fetches() -> None:
         channel.script = stateless("a", "b")
         for _ in range(10_000):
             channel.announce("tools")
-        await until(lambda: supervisor.offering is not None and len(supervisor.offering.items(Listing.TOOLS)) == 2)
+        await until(
+            lambda: supervisor.offering is not None and len(supervisor.offering.items(Listing.TOOLS)) == 2
+        )
         assert sum(request.method == "tools/list" for request in channel.asked) <= 4
 
 

@@ -8,13 +8,16 @@ guard = Guard(["gateway.example", "10.0.0.5"], ["https://app.example"])
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "localhost:3050", "127.0.0.1:3050", "[::1]:3050", "gateway.example", "GATEWAY.example:80"]
+    "host",
+    ["localhost", "localhost:3050", "127.0.0.1:3050", "[::1]:3050", "gateway.example", "GATEWAY.example:80"],
 )
 def test_known_hosts_pass(host: str) -> None:
     assert guard.objection(host.encode(), b"") == ""
 
 
-@pytest.mark.parametrize("host", ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "[::2]:3050"])
+@pytest.mark.parametrize(
+    "host", ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "[::2]:3050"]
+)
 def test_other_hosts_are_refused_with_the_way_out(host: str) -> None:
     objection = guard.objection(host.encode(), b"")
     assert "is not allowed here" in objection
@@ -27,7 +30,14 @@ def test_pages_of_the_operator_pass(origin: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["null", "https://evil.example", "http://localhost.evil.example", "file://localhost", "https://app.example, null"]
+    "origin",
+    [
+        "null",
+        "https://evil.example",
+        "http://localhost.evil.example",
+        "file://localhost",
+        "https://app.example, null",
+    ],
 )
 def test_other_pages_are_refused(origin: str) -> None:
     assert "--allowed-origins" in guard.objection(b"localhost", origin.encode())

@@ -116,7 +116,11 @@ def test_messages_of_ours_are_json_rpc() -> None:
     assert json.loads(notification("a/b", b'{"x":1}'))["params"] == {"x": 1}
     assert json.loads(success(b'"7"', b"{}")) == {"jsonrpc": "2.0", "id": "7", "result": {}}
     answer = json.loads(failure(None, error_object(RpcError(-1, "no", {"why": "x"}))))
-    assert answer == {"jsonrpc": "2.0", "id": None, "error": {"code": -1, "message": "no", "data": {"why": "x"}}}
+    assert answer == {
+        "jsonrpc": "2.0",
+        "id": None,
+        "error": {"code": -1, "message": "no", "data": {"why": "x"}},
+    }
 
 
 @given(json_values, st.sampled_from([None, 0, 1, 4, "\t"]))
@@ -145,7 +149,11 @@ def test_arbitrary_bytes_are_a_message_or_a_refusal(data: bytes) -> None:
 
 @given(json_values)
 def test_arbitrary_json_is_a_message_or_a_refusal(value: object) -> None:
-    for text in (value, {"jsonrpc": "2.0", "id": value, "method": "x"}, {"jsonrpc": "2.0", "id": 1, "method": value}):
+    for text in (
+        value,
+        {"jsonrpc": "2.0", "id": value, "method": "x"},
+        {"jsonrpc": "2.0", "id": 1, "method": value},
+    ):
         try:
             parse(json.dumps(text).encode())
         except RpcError as error:

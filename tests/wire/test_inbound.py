@@ -22,7 +22,9 @@ def params(meta: object = META, **more: object) -> dict[str, Raw]:
 
 def refused(**case: Any) -> RpcError:
     with pytest.raises(RpcError) as caught:
-        check_request(case.get("method", "tools/call"), case.get("params", params()), case.get("headers", HEADERS))
+        check_request(
+            case.get("method", "tools/call"), case.get("params", params()), case.get("headers", HEADERS)
+        )
     return caught.value
 
 
@@ -61,5 +63,8 @@ def test_a_broken_base64_name_agrees_with_nothing() -> None:
 
 
 def test_a_routing_header_may_not_be_there_twice() -> None:
-    assert repeated([(b"mcp-name", b"a"), (b"accept", b"x"), (b"accept", b"y"), (b"mcp-name", b"b")]) == "mcp-name"
+    assert (
+        repeated([(b"mcp-name", b"a"), (b"accept", b"x"), (b"accept", b"y"), (b"mcp-name", b"b")])
+        == "mcp-name"
+    )
     assert repeated([(b"mcp-name", b"a"), (b"accept", b"x"), (b"accept", b"y")]) == ""

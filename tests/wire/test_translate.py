@@ -64,7 +64,10 @@ def test_a_read_result_says_how_long_it_may_be_kept() -> None:
 
 def test_a_stateless_result_loses_what_older_clients_do_not_know() -> None:
     raw = Raw(b'{"resultType":"complete","contents":[],"ttlMs":5,"cacheScope":"public","other":null}')
-    assert bytes(adapt_result(raw, "resources/read", Era.STATELESS, Era.HANDSHAKE)) == b'{"contents":[],"other":null}'
+    assert (
+        bytes(adapt_result(raw, "resources/read", Era.STATELESS, Era.HANDSHAKE))
+        == b'{"contents":[],"other":null}'
+    )
 
 
 def test_within_one_era_a_result_is_not_even_opened() -> None:
@@ -76,5 +79,8 @@ def test_an_unknown_resource_has_the_code_of_the_client_s_era() -> None:
     old = Raw(b'{"code":-32002,"message":"no","data":{"uri":"x://1"}}')
     new = adapt_error(old, "resources/read", Era.HANDSHAKE, Era.STATELESS)
     assert bytes(open_object(new)["code"]) == b"-32602"
-    assert bytes(open_object(adapt_error(new, "resources/read", Era.STATELESS, Era.HANDSHAKE))["code"]) == b"-32002"
+    assert (
+        bytes(open_object(adapt_error(new, "resources/read", Era.STATELESS, Era.HANDSHAKE))["code"])
+        == b"-32002"
+    )
     assert adapt_error(old, "tools/call", Era.HANDSHAKE, Era.STATELESS) is old

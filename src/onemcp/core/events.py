@@ -1,5 +1,6 @@
-"""What has happened, as plain values in the past tense, for whoever listens (the log, the console, later metrics and
-alerts). No listener, no event object.
+"""What has happened, as plain values in the past tense.
+
+Whoever wants to know listens (the log, the console, later metrics and alerts). No listener, no event object.
 """
 
 from dataclasses import dataclass

@@ -77,7 +77,7 @@ class Life:
     """Why it is not ready, for a person."""
 
 
-def step(
+def step(  # noqa: PLR0913 - three facts of the moment beside the life, the event and the policy
     life: Life, event: Event, now: float, policy: RestartPolicy, *, jitter: float, reason: str = ""
 ) -> Life:
     """The life after an event; the same life if the table has no move for it.
@@ -111,9 +111,7 @@ def _spent(policy: RestartPolicy, failures: int) -> bool:
 
 
 def delay(policy: RestartPolicy, failures: int, jitter: float) -> float:
-    """Seconds before attempt `failures + 1`: doubling from the first delay up to the largest, and of that the
-    upper half at random.
-    """
+    """Seconds before attempt `failures + 1`: doubling from the first delay up to the largest, the upper half random."""
     ceiling = min(policy.max_delay, policy.first_delay * 2.0 ** min(failures - 1, 30))
     return ceiling * (0.5 + jitter / 2)
 

@@ -98,7 +98,7 @@ class Dispatcher:
             await self._runtime.settled()
             self._held = False
 
-    async def _discover(self, ctx: CallContext, params: dict[str, Raw]) -> Reply:
+    async def _discover(self, ctx: CallContext, _params: dict[str, Raw]) -> Reply:
         introduction = await self._introduction(ctx)
         meta = {SERVER_KEY: introduction.pop("serverInfo"), INSTANCE_KEY: self._runtime.identity.instance}
         result = {
@@ -153,7 +153,7 @@ class Dispatcher:
             and runtime.shows(ctx.view, "", supervisor.spec.name)
         )
 
-    async def _ping(self, ctx: CallContext, params: dict[str, Raw]) -> Reply:
+    async def _ping(self, _ctx: CallContext, _params: dict[str, Raw]) -> Reply:
         return Reply(_EMPTY, ABSENT)
 
     async def _set_level(self, ctx: CallContext, params: dict[str, Raw]) -> Reply:

@@ -40,10 +40,7 @@ class Lists:
         Raises:
             RpcError: -32602 for a cursor that is not ours.
         """
-        if ctx.paged:
-            body = self._page(ctx, listing, params.get("cursor"))
-        else:
-            body = self._whole(ctx, listing)
+        body = self._page(ctx, listing, params.get("cursor")) if ctx.paged else self._whole(ctx, listing)
         if ctx.era is Era.STATELESS:
             return Raw(b'{"resultType":"complete",%b,%b}' % (body, self._hints(ctx)))
         return Raw(b"{%b}" % body)

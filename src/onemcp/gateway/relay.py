@@ -174,7 +174,7 @@ class Relay:
             raise error
         return await supervisor.ready(self._runtime.options.call_wait)
 
-    async def _ask(
+    async def _ask(  # noqa: PLR0913, PLR0917 - an object around them would be made anew for every call
         self,
         ctx: CallContext,
         method: str,

@@ -1,5 +1,6 @@
-"""Handshake-era sessions: a sealed id that any later process with the same key recognises, and the little that is
-remembered beside it.
+"""Handshake-era sessions: a sealed id, and the little that is remembered beside it.
+
+Any later process with the same key recognises the id, so that a restart ends no session.
 """
 
 import os

@@ -9,7 +9,9 @@ from onemcp.wire.envelope import open_object
 class HttpStatusError(UpstreamError):
     """The upstream answered a POST with a status that is no answer to the request."""
 
-    def __init__(self, server: str, reason: Reason, what: str, *, status: int, error: bytes = b"", ran: bool = True) -> None:
+    def __init__(  # noqa: PLR0913 - those of an UpstreamError and two more
+        self, server: str, reason: Reason, what: str, *, status: int, error: bytes = b"", ran: bool = True
+    ) -> None:
         super().__init__(server, reason, what, ran=ran)
         self.status = status
         self.error = error

@@ -156,7 +156,7 @@ class Supervisor:
             await self._fail(_EVENTS.get(error.reason, Event.REFUSED), error.what)
         except RpcError as error:
             await self._fail(Event.REFUSED, f"answered what is not MCP: {error.message}")
-        except Exception as error:  # a defect of ours must cost one upstream only
+        except Exception as error:  # noqa: BLE001 - a defect of ours must cost one upstream only
             _log.exception("%s: the attempt broke", spec.name)
             await self._fail(Event.REFUSED, f"the attempt broke: {error!r}")
         else:
@@ -255,14 +255,8 @@ class Supervisor:
     def _step(self, event: Event, *, reason: str = "", changed: frozenset[Kind] = frozenset()) -> None:
         before = self.life
         was_listed = self.listed
-        self.life = step(
-            before,
-            event,
-            self._loop.time(),
-            self.spec.restart,
-            jitter=random.random(),
-            reason=reason,  # noqa: S311 - spreads restarts, guards nothing
-        )
+        jitter = random.random()  # noqa: S311 - it spreads restarts and guards nothing
+        self.life = step(before, event, self._loop.time(), self.spec.restart, jitter=jitter, reason=reason)
         if self.life is before:
             return
         self.previous_since = before.since

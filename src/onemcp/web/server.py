@@ -100,8 +100,6 @@ async def serving(app: Any, sock: socket.socket) -> AsyncIterator[None]:
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[sock]), name="http server")
     try:
-        while not server.started and not task.done():
-            await asyncio.sleep(0)
         yield
     finally:
         server.should_exit = True

@@ -1,5 +1,6 @@
-"""The stateless ladder: what a 2026-07-28 request must satisfy before anybody acts on it, in the order in which
-failures are reported, and the HTTP status of each JSON-RPC error.
+"""The stateless ladder: what a 2026-07-28 request must satisfy before anybody acts on it.
+
+In the order in which failures are reported; and the HTTP status of each JSON-RPC error.
 
 Source: basic/transports/streamable-http and basic/versioning (2026-07-28).
 """
