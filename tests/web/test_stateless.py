@@ -1,0 +1,126 @@
+"""The stateless era over real HTTP."""
+
+import asyncio
+import json
+
+import pytest
+from tests.support.channels import Upstreams, handshake, stateless
+from tests.web.conftest import ACCEPT, META, Serve, rpc
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_request_stands_alone(edge: Serve) -> None:
+    async with edge(Upstreams(a=handshake("echo"), b=stateless("echo"))) as it:
+        for name in ("a_1mcp_echo", "b_1mcp_echo"):
+            answer = await it.stateless("tools/call", name=name, arguments={"x": 1})
+            assert answer.status_code == 200
+            assert "mcp-session-id" not in answer.headers
+            assert answer.json()["result"]["echo"]["arguments"] == {"x": 1}
+
+
+async def test_discover_says_what_is_here(edge: Serve) -> None:
+    async with edge(Upstreams(a=handshake("echo"))) as it:
+        result = (await it.stateless("server/discover")).json()["result"]
+    assert result["supportedVersions"] == ["2026-07-28"]
+
+
+async def test_a_list_may_be_kept_for_as_long_as_it_says(edge: Serve) -> None:
+    async with edge(Upstreams(a=handshake("echo"))) as it:
+        result = (await it.stateless("tools/list")).json()["result"]
+    assert {"resultType", "ttlMs", "cacheScope", "tools", "_meta"} <= result.keys()
+
+
+@pytest.mark.parametrize("method", ["initialize", "ping", "logging/setLevel", "nonsense"])
+async def test_a_method_that_is_not_there_is_404(edge: Serve, method: str) -> None:
+    async with edge(Upstreams(a=handshake())) as it:
+        answer = await it.stateless(method)
+    assert (answer.status_code, answer.json()["error"]["code"], answer.json()["id"]) == (404, -32601, 1)
+
+
+async def test_an_unknown_tool_is_a_bad_request(edge: Serve) -> None:
+    async with edge(Upstreams(a=handshake())) as it:
+        answer = await it.stateless("tools/call", name="nobody")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32602)
+
+
+async def test_the_ladder_is_climbed_before_anything_is_done(edge: Serve) -> None:
+    upstreams = Upstreams(a=handshake("echo"))
+    call = rpc("tools/call", name="a_1mcp_echo", arguments={}, _meta=META)
+    good = {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/call", "mcp_name": "a_1mcp_echo"}
+    async with edge(upstreams) as it:
+        asked = len(upstreams.last("a").asked)
+        wrong = [
+            await it.post(rpc("tools/call", name="a_1mcp_echo"), **good),
+            await it.post(call, **{**good, "mcp_method": "tools/list"}),
+            await it.post(call, **{**good, "mcp_name": "b_1mcp_echo"}),
+            await it.post(call, mcp_protocol_version="2026-07-28", mcp_method="tools/call"),
+            await it.post(call, **{**good, "mcp_protocol_version": "2099-01-01"}),
+            await it.post([call], **good),
+        ]
+        assert len(upstreams.last("a").asked) == asked
+    assert [answer.status_code for answer in wrong] == [400] * 6
+    assert [answer.json()["error"]["code"] for answer in wrong] == [
+        -32602,
+        -32020,
+        -32020,
+        -32020,
+        -32020,
+        -32600,
+    ]
+
+
+async def test_an_unspoken_revision_is_told_which_are_spoken(edge: Serve) -> None:
+    meta = {**META, "io.modelcontextprotocol/protocolVersion": "2099-01-01"}
+    async with edge(Upstreams(a=handshake())) as it:
+        answer = await it.post(
+            rpc("tools/list", _meta=meta), mcp_protocol_version="2099-01-01", mcp_method="tools/list"
+        )
+    assert answer.status_code == 400
+    assert answer.json()["error"] == {
+        "code": -32022,
+        "message": "Unsupported protocol version: 2099-01-01",
+        "data": {"supported": ["2026-07-28"], "requested": "2099-01-01"},
+    }
+
+
+async def test_a_request_that_forgot_its_version_header_is_told_so(edge: Serve) -> None:
+    async with edge(Upstreams(a=handshake())) as it:
+        answer = await it.post(rpc("tools/list", _meta=META))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32020)
+
+
+async def test_there_is_no_stream_to_get_and_no_session_to_end(edge: Serve) -> None:
+    async with edge(Upstreams(a=handshake())) as it:
+        headers = {**ACCEPT, "mcp-protocol-version": "2026-07-28"}
+        assert (await it.client.get("/mcp", headers=headers)).status_code == 405
+        assert (await it.client.delete("/mcp", headers=headers)).status_code == 405
+
+
+async def test_a_subscription_is_acknowledged_and_hears_what_it_asked_for(edge: Serve) -> None:
+    upstreams = Upstreams(a=handshake("x"))
+    wanted = {"toolsListChanged": True, "promptsListChanged": False, "unknown": True}
+    body = {**rpc("subscriptions/listen", notifications=wanted, _meta=META), "id": "L1"}
+    headers = {**ACCEPT, "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen"}
+    messages = []
+    async with (
+        edge(upstreams) as it, asyncio.timeout(10),
+        it.client.stream("POST", "/mcp", json=body, headers=headers) as stream,
+    ):
+        async for line in stream.aiter_lines():
+            if not line.startswith("data: "):
+                continue
+            messages.append(json.loads(line[6:]))
+            if len(messages) == 1:
+                upstreams.last("a").script = handshake("x", "y")
+                upstreams.last("a").announce("tools")
+            elif len(messages) == 2:
+                it.runtime.notifier.close()
+    acknowledged, changed, result = messages
+    assert acknowledged["method"] == "notifications/subscriptions/acknowledged"
+    assert acknowledged["params"]["notifications"] == {"toolsListChanged": True}
+    assert changed["method"] == "notifications/tools/list_changed"
+    for message in (acknowledged, changed):
+        assert message["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"] == "L1"
+    assert result["id"] == "L1"
+    assert result["result"]["resultType"] == "complete"
