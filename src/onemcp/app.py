@@ -30,10 +30,11 @@ from onemcp.stdio import StdioEdge
 from onemcp.upstream.negotiate import Identity
 from onemcp.upstream.opener import ChannelOpener
 from onemcp.web.app import WebApp
+from onemcp.web.control import ControlApp
 from onemcp.web.exchange import SlowExchanges
 from onemcp.web.guard import Guard
+from onemcp.web.http.server import bind, bind_unix, serving
 from onemcp.web.mcp import McpEndpoint
-from onemcp.web.server import bind, bind_unix, serving
 
 _WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, so that a client is told a usable address
 _log = logging.getLogger("onemcp")
@@ -155,9 +156,9 @@ async def _http(
     settings = plan.settings
     keyring = Keyring.load(state.session_key) if state is not None else Keyring.ephemeral()
     guard = Guard([*settings.allowed_hosts, settings.host], settings.allowed_origins)
-    async with SlowExchanges() as slow:
-        mcp = McpEndpoint(runtime, dispatcher, Sessions(keyring), slow, settings.max_message_bytes)
-        async with serving(WebApp(mcp, guard), sock):
+    with SlowExchanges() as slow:
+        mcp = McpEndpoint(runtime, dispatcher, Sessions(keyring), slow)
+        async with serving(WebApp(mcp, guard), sock, settings.max_message_bytes):
             try:
                 yield _url(settings.host, _port(sock))
             finally:
@@ -179,7 +180,8 @@ async def _control(
         "started": time.time(),
     }
     path = state.control_socket
-    async with serving(ControlApi(runtime, dispatcher, facts), bind_unix(path)):
+    app = ControlApp(ControlApi(runtime, dispatcher, facts))
+    async with serving(app, bind_unix(path), plan.settings.max_message_bytes):
         try:
             yield path
         finally:

@@ -134,16 +134,19 @@ class GatewayProcess:
     ) -> None:
         await asyncio.to_thread(self.stop)
 
+    def command_line(self) -> Sequence[str]:
+        """What `start` runs."""
+        command = [sys.executable, "-m", "onemcp", "serve", "--config", str(self.config_file)]
+        return [*command, "--port", str(self._port), "--state-dir", str(self.state_dir), *self._flags]
+
     def start(self) -> None:
         """Start it and return when its endpoint is open; also for a second time after `stop` or `kill`.
 
         Raises:
             AssertionError: it ended instead, or took too long; with everything that it printed.
         """
-        command = [sys.executable, "-m", "onemcp", "serve", "--config", str(self.config_file)]
-        command += ["--port", str(self._port), "--state-dir", str(self.state_dir), *self._flags]
         self._process = subprocess.Popen(
-            command,
+            self.command_line(),
             cwd=self.folder,
             env=self._environ,
             stdin=subprocess.DEVNULL,

@@ -16,8 +16,8 @@ from onemcp.seal.keyring import Keyring
 from onemcp.web.app import WebApp
 from onemcp.web.exchange import SlowExchanges
 from onemcp.web.guard import Guard
+from onemcp.web.http.server import bind, serving
 from onemcp.web.mcp import McpEndpoint
-from onemcp.web.server import bind, serving
 
 ACCEPT = {"accept": "application/json, text/event-stream"}
 META = {
@@ -83,19 +83,23 @@ def edge() -> Serve:
         **options: Any,
     ) -> AsyncIterator[Edge]:
         options = {"async_loading": True, "batch_delay": 0.0, "call_wait": 5.0, **options}
-        async with Runtime(Options(**options), upstreams.open, IDENTITY) as runtime, SlowExchanges() as slow:
-            sessions = Sessions(keyring or Keyring.ephemeral())
-            mcp = McpEndpoint(runtime, Dispatcher(runtime), sessions, slow, max_bytes)
-            sock = bind("127.0.0.1", 0)
-            port = sock.getsockname()[1]
-            async with (
-                serving(WebApp(mcp, Guard([], ["https://app.example"])), sock),
-                httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client,
-            ):
-                await runtime.apply(specs or [spec(name) for name in upstreams.scripts])
-                if settle:
-                    await runtime.settled()
-                yield Edge(client, runtime, port)
-                runtime.notifier.close()
+        sock = bind("127.0.0.1", 0)
+        port = sock.getsockname()[1]
+        async with Runtime(Options(**options), upstreams.open, IDENTITY) as runtime:
+            with SlowExchanges() as slow:
+                sessions = Sessions(keyring or Keyring.ephemeral())
+                app = WebApp(
+                    McpEndpoint(runtime, Dispatcher(runtime), sessions, slow),
+                    Guard([], ["https://app.example"]),
+                )
+                async with (
+                    serving(app, sock, max_bytes),
+                    httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client,
+                ):
+                    await runtime.apply(specs or [spec(name) for name in upstreams.scripts])
+                    if settle:
+                        await runtime.settled()
+                    yield Edge(client, runtime, port)
+                    runtime.notifier.close()
 
     return serve

@@ -104,7 +104,8 @@ async def test_a_subscription_is_acknowledged_and_hears_what_it_asked_for(edge: 
     headers = {**ACCEPT, "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen"}
     messages = []
     async with (
-        edge(upstreams) as it, asyncio.timeout(10),
+        edge(upstreams) as it,
+        asyncio.timeout(10),
         it.client.stream("POST", "/mcp", json=body, headers=headers) as stream,
     ):
         async for line in stream.aiter_lines():

@@ -17,10 +17,15 @@ class Plan:
     update: tuple[UpstreamSpec, ...] = ()
     """Take over while running: only what needs no new connection differs."""
     keep: tuple[UpstreamSpec, ...] = ()
+    order: tuple[str, ...] = ()
+    """The names of all that is there afterwards, as the new configuration has them."""
 
 
 def plan(old: Sequence[UpstreamSpec], new: Sequence[UpstreamSpec]) -> Plan:
-    """The steps from `old` to `new`; upstreams are the same by name."""
+    """The steps from `old` to `new`; upstreams are the same by name, which each list has once.
+
+    A disabled or faulty upstream is there like any other, so switching one on or off replaces it.
+    """
     before = {spec.name: spec for spec in old}
     names = {spec.name for spec in new}
     known = [(before[spec.name], spec) for spec in new if spec.name in before]
@@ -30,6 +35,7 @@ def plan(old: Sequence[UpstreamSpec], new: Sequence[UpstreamSpec]) -> Plan:
         replace=tuple(spec for was, spec in known if _connection(was) != _connection(spec)),
         update=tuple(spec for was, spec in known if was != spec and _connection(was) == _connection(spec)),
         keep=tuple(spec for was, spec in known if was == spec),
+        order=tuple(spec.name for spec in new),
     )
 
 

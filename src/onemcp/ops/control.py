@@ -22,8 +22,6 @@ from onemcp.upstream.supervisor import Supervisor
 from onemcp.wire.envelope import ABSENT, Envelope, encode
 from onemcp.wire.revisions import LATEST_HANDSHAKE, Era
 
-MAX_BODY: Final = 16 * 1024 * 1024
-
 _VIEW: Final = View()
 
 
@@ -32,37 +30,32 @@ class NotFoundError(Exception):
 
 
 class ControlApi:
-    """An ASGI application with the verbs `status`, `inspect` and `run`."""
+    """The verbs `status`, `inspect` and `run`."""
 
     def __init__(self, runtime: Runtime, dispatcher: Dispatcher, facts: dict[str, Any]) -> None:
         self._runtime = runtime
         self._dispatcher = dispatcher
         self._facts = facts
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request of the command line."""
-        query = parse_qs(scope["query_string"].decode())
-        status = 200
+    async def answer(self, method: str, path: str, query: bytes, body: bytes) -> tuple[int, object]:
+        """The status and the JSON document that answer one request of the command line."""
+        asked = {name: values[0] for name, values in parse_qs(query.decode("latin-1")).items()}
         try:
-            answer = await self._answer(scope["method"], scope["path"], query, receive)
+            return 200, await self._verb(method, path, asked, body)
         except NotFoundError as error:
-            status, answer = 404, {"error": str(error)}
+            return 404, {"error": str(error)}
         except RpcError as error:
-            status, answer = 502, {"error": error.message, "code": error.code, "data": error.data}
+            return 502, {"error": error.message, "code": error.code, "data": error.data}
         except (msgspec.DecodeError, KeyError) as error:
-            status, answer = 400, {"error": f"not understood: {error}"}
-        body = encode(answer)
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+            return 400, {"error": f"not understood: {error}"}
 
-    async def _answer(self, method: str, path: str, query: dict[str, list[str]], receive: Any) -> object:
+    async def _verb(self, method: str, path: str, asked: dict[str, str], body: bytes) -> object:
         if (method, path) == ("GET", "/status"):
             return self.status()
         if (method, path) == ("GET", "/inspect"):
-            return self._inspect(query.get("server", [""])[0], query.get("tool", [""])[0])
+            return self._inspect(asked.get("server", ""), asked.get("tool", ""))
         if (method, path) == ("POST", "/run"):
-            return await self._run(msgspec.json.decode(await _body(receive), type=dict[str, Raw]))
+            return await self._run(msgspec.json.decode(body, type=dict[str, Raw]))
         raise NotFoundError(f"no verb {method} {path}")
 
     def status(self) -> dict[str, Any]:
@@ -138,13 +131,3 @@ def _transport(spec: UpstreamSpec) -> str:
     if isinstance(spec.transport, StdioTransport):
         return "stdio"
     return spec.transport.kind if isinstance(spec.transport, HttpTransport) else ""
-
-
-async def _body(receive: Any) -> bytes:
-    parts: list[bytes] = []
-    more = True
-    while more:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False) and sum(map(len, parts)) <= MAX_BODY
-    return b"".join(parts)

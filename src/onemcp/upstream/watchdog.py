@@ -101,7 +101,8 @@ class Watchdog(AbstractAsyncContextManager["Watchdog"]):
 
         Returns when nothing is left, or after RELEASE_TIMEOUT, which is logged. Safe to call twice.
         """
-        if self._pids.pop(tag, None) is None or self._process is None:
+        if tag not in self._pids or self._process is None:
+            self._pids.pop(tag, None)
             return 0
         future = self._releases.setdefault(tag, self._loop.create_future())
         self._say(f"release {tag}\n")
@@ -113,13 +114,14 @@ class Watchdog(AbstractAsyncContextManager["Watchdog"]):
             return 0
         finally:
             self._releases.pop(tag, None)
+            self._pids.pop(tag, None)
 
     def _start(self) -> None:
         program = Path(__file__).with_name("watchdog_main.py")
         # It needs nothing of the environment, and must not hold what is secret in it.
         kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
         try:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter and file
                 [sys.executable, "-I", "-S", "-E", str(program), self._instance],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -129,7 +131,7 @@ class Watchdog(AbstractAsyncContextManager["Watchdog"]):
                 env=kept,
             )
         except OSError as error:
-            _log.error("the watchdog cannot be started, upstreams may leave processes behind: %s", error)  # noqa: TRY400 - the message says all
+            _log.error("the watchdog cannot be started, upstreams may leave processes behind: %s", error)
             return
         assert process.stdin is not None  # pipes were asked for
         assert process.stdout is not None
@@ -180,10 +182,16 @@ class Watchdog(AbstractAsyncContextManager["Watchdog"]):
         if lived >= _MIN_LIFE:
             self._start()
         if self._process is None:
-            for future in self._releases.values():
-                if not future.done():
-                    future.set_result(0)
-            return
+            self._give_up()
+        else:
+            self._tell_again()
+
+    def _give_up(self) -> None:
+        for future in self._releases.values():
+            if not future.done():
+                future.set_result(0)
+
+    def _tell_again(self) -> None:
         for tag, pid in self._pids.items():
             self._say(f"register {tag}\n")
             if pid:

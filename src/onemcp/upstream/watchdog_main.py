@@ -35,9 +35,8 @@ class Stat:
     """What /proc/PID/stat tells of a process; raises OSError for one that is gone."""
 
     def __init__(self, pid: int) -> None:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            # The name in parentheses may hold anything, so the fields count from the last one that closes.
-            fields = file.read().rpartition(b")")[2].split()
+        # The name in parentheses may hold anything, so the fields count from the last one that closes.
+        fields = _contents(f"/proc/{pid}/stat").rpartition(b")")[2].split()
         self.is_zombie = fields[0] in (b"Z", b"X")
         self.group, self.session = int(fields[2]), int(fields[3])
         self.started = int(fields[19])
@@ -70,7 +69,7 @@ class Ward:
     def __init__(self, instance: str) -> None:
         self._instance = instance
         self._groups: dict[str, Group | None] = {}
-        self._has_proc = os.path.isdir("/proc/self")
+        self._has_proc = os.access("/proc/self/environ", os.R_OK)
 
     def obey(self, lines: list[bytes]) -> list[str]:
         """Carry out orders, those to release together; the answers. What is not an order is passed over."""
@@ -122,21 +121,20 @@ class Ward:
         if not self._has_proc:
             return sum(_reached(-group.pid, number) for group in groups)
         leaders = {group.pid for group in groups}
-        return sum(
-            _reached(int(name), number)
-            for name in os.listdir("/proc")
-            if name.isdecimal() and self._is_of(int(name), serials, leaders)
-        )
+        with os.scandir("/proc") as entries:
+            pids = [int(entry.name) for entry in entries if entry.name.isdecimal()]
+        return sum(_reached(pid, number) for pid in pids if self._is_of(pid, serials, leaders))
 
     def _is_of(self, pid: int, serials: list[str] | None, leaders: set[int]) -> bool:
         if pid == os.getpid():
             return False
         try:
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                if self._is_marked(file.read(), serials):
-                    return True
+            if self._is_marked(_contents(f"/proc/{pid}/environ"), serials):
+                return True
         except OSError:
             pass  # Gone, or another user's: the group may still tell.
+        if not leaders:
+            return False
         try:
             stat = Stat(pid)
         except OSError:
@@ -153,6 +151,11 @@ class Ward:
             if instance == self._instance and (serials is None or serial in serials):
                 return True
         return False
+
+
+def _contents(path: str) -> bytes:
+    with open(path, "rb") as file:  # noqa: PTH123 - pathlib would add a third to the size of the process
+        return file.read()
 
 
 def _reached(pid: int, number: int) -> bool:

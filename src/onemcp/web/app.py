@@ -1,80 +1,63 @@
 """The web application: which path leads where, behind the guard."""
 
-from typing import Any, Final
+from typing import Final
 
-from onemcp.web.asgi import JSON, Receive, Scope, Send, refuse, respond, respond_json
+from onemcp.web.answers import NO_STORE, answer_json, refuse
 from onemcp.web.guard import Guard
+from onemcp.web.http.request import Request
+from onemcp.web.http.response import JSON, Response, header
 from onemcp.web.mcp import McpEndpoint
 
 _LIVE: Final = b'{"status":"alive"}'
 _PREFIX: Final = "/servers/"
 _SUFFIX: Final = "/mcp"
 
-_ALLOWED_HEADERS: Final = b"content-type, accept, authorization, mcp-session-id, mcp-protocol-version, mcp-method, mcp-name, last-event-id"
-_EXPOSED_HEADERS: Final = b"mcp-session-id, www-authenticate"
+_FOR_BROWSERS: Final = (
+    b"access-control-allow-methods: GET, POST, DELETE, OPTIONS\r\n"
+    b"access-control-allow-headers: content-type, accept, authorization, mcp-session-id, mcp-protocol-version, "
+    b"mcp-method, mcp-name, last-event-id\r\n"
+    b"access-control-expose-headers: mcp-session-id, www-authenticate\r\n"
+    b"vary: Origin\r\n"
+)
 
 
 class WebApp:
-    """The ASGI application of the gateway."""
+    """Answers every request of the gateway's port."""
 
     def __init__(self, mcp: McpEndpoint, guard: Guard) -> None:
         self._mcp = mcp
         self._guard = guard
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
-        path: str = scope["path"]
+    async def __call__(self, request: Request, response: Response) -> None:
+        """Answer one request."""
+        path = request.path
         if path.startswith("/health/"):
-            await self._health(path, send)
+            self._health(path, response)
             return
-        host, origin = _host_and_origin(scope["headers"])
-        objection = self._guard.objection(host, origin)
-        if objection:
-            await refuse(send, 403, objection)
+        headers = request.headers
+        origin = headers.get(b"origin", b"")
+        objection = self._guard.objection(headers.get(b"host", b""), origin)
+        if objection or (origin and _is_repeated(request, b"origin")):
+            refuse(response, 403, objection or "more than one Origin header")
             return
         if origin:
-            send = _for_browser(send, origin)
-            if scope["method"] == "OPTIONS":
-                await respond(send, 204)
+            response.extra = header(b"access-control-allow-origin", origin) + _FOR_BROWSERS
+            if request.method == "OPTIONS":
+                response.send(204)
                 return
         if path == "/mcp":
-            await self._mcp(scope, receive, send, "")
+            await self._mcp(request, response, "")
         elif path.startswith(_PREFIX) and path.endswith(_SUFFIX):
-            await self._mcp(scope, receive, send, path[len(_PREFIX) : -len(_SUFFIX)])
+            await self._mcp(request, response, path[len(_PREFIX) : -len(_SUFFIX)])
         else:
-            await respond_json(send, 404, {"error": "not found", "endpoint": "/mcp"})
+            answer_json(response, 404, {"error": "not found", "endpoint": "/mcp"})
 
-    async def _health(self, path: str, send: Send) -> None:
+    def _health(self, path: str, response: Response) -> None:
         if path == "/health/live":
-            await respond(send, 200, _LIVE, JSON, (b"cache-control", b"no-store"))
+            response.send(200, _LIVE, JSON + NO_STORE)
         else:
-            await respond_json(send, 404, {"error": "not found"})
+            answer_json(response, 404, {"error": "not found"})
 
 
-def _host_and_origin(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
-    host = origin = b""
-    for name, value in headers:
-        if name == b"host":
-            host = value
-        elif name == b"origin":
-            # Two origins are none that could be allowed.
-            origin = value if not origin else b"%b, %b" % (origin, value)
-    return host, origin
-
-
-def _for_browser(send: Send, origin: bytes) -> Send:
-    """Let the page of an allowed origin read the answer (CORS)."""
-    extra = [
-        (b"access-control-allow-origin", origin),
-        (b"access-control-allow-methods", b"GET, POST, DELETE, OPTIONS"),
-        (b"access-control-allow-headers", _ALLOWED_HEADERS),
-        (b"access-control-expose-headers", _EXPOSED_HEADERS),
-        (b"vary", b"Origin"),
-    ]
-
-    async def sending(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *extra]
-        await send(message)
-
-    return sending
+def _is_repeated(request: Request, name: bytes) -> bool:
+    return sum(other == name for other, _ in request.header_lines) > 1

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -14,7 +13,9 @@ from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.sessions import Session, Sessions
 from onemcp.gateway.streams import Stream
-from onemcp.web.asgi import Receive, Send, refuse, respond
+from onemcp.web.answers import refuse
+from onemcp.web.http.request import Request
+from onemcp.web.http.response import Response, header
 from onemcp.web.post import Post
 from onemcp.web.streaming import serve_stream
 from onemcp.web.views import Narrowing
@@ -57,24 +58,24 @@ class Handshake:
         Raises:
             RpcError: what came is no message, or not one of a session; nothing was done.
         """
-        if is_batch(post.body):
+        if is_batch(post.request.body):
             await self._batch(post)
             return
-        envelope = parse(post.body)
+        envelope = parse(post.request.body)
         if envelope.method == "initialize" and envelope.id is not ABSENT:
             await self._initialize(post, envelope)
             return
         session = self._session(post)
         if envelope.is_request:
             message = await self._reply(post, session, envelope)
-            await post.exchange.finish(message)
+            post.exchange.finish(message)
         else:
-            await respond(post.send, 202)
+            post.response.send(202)
 
     def _session(self, post: Post) -> Session:
-        token = post.headers.get(SESSION_HEADER)
+        token = post.request.headers.get(SESSION_HEADER)
         if token is None:
-            if _METADATA_HINT in post.body:
+            if _METADATA_HINT in post.request.body:
                 message = f"no MCP-Protocol-Version header: a {LATEST_STATELESS} request must have it"
                 raise RpcError(-32020, message, status=400)
             raise RpcError(INVALID_REQUEST, _NO_SESSION, status=400)
@@ -104,7 +105,7 @@ class Handshake:
             offered = msgspec.json.decode(params.get("protocolVersion", b""), type=str)
         except msgspec.DecodeError:
             error = RpcError(INVALID_PARAMS, '"protocolVersion" must be a string')
-            await post.exchange.finish(failure(envelope.id, error_object(error)), 400)
+            post.exchange.finish(failure(envelope.id, error_object(error)), 400)
             return
         revision = negotiate(offered)
         context = CallContext(
@@ -113,28 +114,28 @@ class Handshake:
         try:
             result = await self._dispatcher.hello(context)
         except RpcError as error:
-            await post.exchange.finish(failure(envelope.id, error_object(error)), error.status)
+            post.exchange.finish(failure(envelope.id, error_object(error)), error.status)
             return
         session = self._sessions.open(
             revision, post.endpoint, params.get("capabilities", Raw(b"{}")), time.time()
         )
         session.seen = self._runtime.notifier.sent
-        post.exchange.headers = ((SESSION_HEADER, session.token.encode()),)
-        await post.exchange.finish(success(envelope.id, result))
+        post.exchange.headers = header(SESSION_HEADER, session.token.encode())
+        post.exchange.finish(success(envelope.id, result))
 
     async def _batch(self, post: Post) -> None:
         session = self._session(post)
         if session.revision not in BATCH_REVISIONS:
             raise RpcError(INVALID_REQUEST, f"a session at {session.revision} takes no batches", status=400)
-        entries = parse_batch(post.body)
+        entries = parse_batch(post.request.body)
         if not entries or len(entries) > MAX_BATCH:
             raise RpcError(INVALID_REQUEST, f"a batch has 1 to {MAX_BATCH} messages", status=400)
         replies = await asyncio.gather(*(self._entry(post, session, entry) for entry in entries))
         answers = [reply for reply in replies if reply]
         if answers:
-            await post.exchange.finish(b"[%b]" % b",".join(answers))
+            post.exchange.finish(b"[%b]" % b",".join(answers))
         else:
-            await respond(post.send, 202)
+            post.response.send(202)
 
     async def _entry(self, post: Post, session: Session, entry: bytes) -> bytes:
         try:
@@ -149,20 +150,13 @@ class Handshake:
             )
         return await self._reply(post, session, envelope)
 
-    async def listen(
-        self,
-        headers: Mapping[bytes, bytes],
-        narrowing: Narrowing,
-        endpoint: str,
-        receive: Receive,
-        send: Send,
-    ) -> None:
+    async def listen(self, request: Request, response: Response, narrowing: Narrowing, endpoint: str) -> None:
         """The GET stream of a session; a second one takes the place of the first, whose client is gone or confused."""
-        accept = headers.get(b"accept", b"*/*")
+        accept = request.headers.get(b"accept", b"*/*")
         if b"text/event-stream" not in accept and b"*/*" not in accept:
-            await refuse(send, 406, "Accept must allow text/event-stream")
+            refuse(response, 406, "Accept must allow text/event-stream")
             return
-        session = await self._named(headers, endpoint, send)
+        session = self._named(request, response, endpoint)
         if session is None:
             return
         before = self._streams.get(session)
@@ -171,29 +165,29 @@ class Handshake:
         stream = self._streams[session] = Stream(narrowing.view, endpoint)
         try:
             with self._runtime.notifier.listening(stream, session):
-                await serve_stream(stream, receive, send)
+                await serve_stream(stream, response)
         finally:
             if self._streams.get(session) is stream:
                 del self._streams[session]
 
-    async def end(self, headers: Mapping[bytes, bytes], endpoint: str, send: Send) -> None:
+    def end(self, request: Request, response: Response, endpoint: str) -> None:
         """DELETE: the client is done with its session."""
-        session = await self._named(headers, endpoint, send)
+        session = self._named(request, response, endpoint)
         if session is None:
             return
         self._sessions.end(session, time.time())
         stream = self._streams.get(session)
         if stream is not None:
             stream.end()
-        await respond(send, 204)
+        response.send(204)
 
-    async def _named(self, headers: Mapping[bytes, bytes], endpoint: str, send: Send) -> Session | None:
+    def _named(self, request: Request, response: Response, endpoint: str) -> Session | None:
         """The session of a request without a body; refuses the request if there is none."""
-        token = headers.get(SESSION_HEADER)
+        token = request.headers.get(SESSION_HEADER)
         if token is None:
-            await refuse(send, 400, _NO_SESSION)
+            refuse(response, 400, _NO_SESSION)
             return None
         session = self._sessions.find(token.decode("latin-1"), endpoint, time.time())
         if session is None:
-            await refuse(send, 404, _UNKNOWN_SESSION)
+            refuse(response, 404, _UNKNOWN_SESSION)
         return session

@@ -10,9 +10,11 @@ from onemcp.errors import RpcError
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.sessions import Sessions
-from onemcp.web.asgi import GoneError, Receive, Scope, Send, TooLargeError, read_body, refuse, respond
+from onemcp.web.answers import refuse
 from onemcp.web.exchange import Exchange, SlowExchanges
 from onemcp.web.handshake import Handshake
+from onemcp.web.http.request import Request
+from onemcp.web.http.response import Response
 from onemcp.web.post import Post
 from onemcp.web.stateless import Stateless
 from onemcp.web.views import Narrowing, Narrowings
@@ -20,92 +22,75 @@ from onemcp.wire.envelope import error_object, failure
 from onemcp.wire.revisions import HANDSHAKE_REVISIONS
 
 _HANDSHAKE: Final = frozenset(revision.encode() for revision in HANDSHAKE_REVISIONS)
+_REMEMBERED: Final = 256
 
 
 class McpEndpoint:
     """Serves `/mcp` and `/servers/<name>/mcp`."""
 
     def __init__(
-        self,
-        runtime: Runtime,
-        dispatcher: Dispatcher,
-        sessions: Sessions,
-        slow: SlowExchanges,
-        max_bytes: int,
+        self, runtime: Runtime, dispatcher: Dispatcher, sessions: Sessions, slow: SlowExchanges
     ) -> None:
-        self._runtime = runtime
         self._slow = slow
-        self._max_bytes = max_bytes
         self._narrowings = Narrowings()
-        self._accepted: dict[bytes | None, tuple[bool, bool]] = {}
+        self._accepted: dict[bytes, tuple[bool, bool]] = {}
         self._handshake = Handshake(runtime, dispatcher, sessions)
         self._stateless = Stateless(runtime, dispatcher)
         self._loop = asyncio.get_running_loop()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send, endpoint: str) -> None:
+    async def __call__(self, request: Request, response: Response, endpoint: str) -> None:
         """Answer one request; never raises for what a client sent."""
-        narrowing = self._narrowings.of(scope["query_string"])
+        narrowing = self._narrowings.of(request.query)
         if narrowing.objection:
-            await refuse(send, 400, narrowing.objection)
+            refuse(response, 400, narrowing.objection)
             return
-        method = scope["method"]
-        if method == "POST":
-            await self._post(scope, receive, send, endpoint, narrowing)
-            return
-        headers = dict(scope["headers"])
-        version = headers.get(b"mcp-protocol-version")
-        if method not in ("GET", "DELETE") or (version is not None and version not in _HANDSHAKE):
-            await respond(send, 405, b"", (b"allow", b"POST, GET, DELETE"))
-        elif method == "GET":
-            await self._handshake.listen(headers, narrowing, endpoint, receive, send)
+        version = request.headers.get(b"mcp-protocol-version")
+        is_handshake = version is None or version in _HANDSHAKE
+        if request.method == "POST":
+            await self._post(
+                request, response, narrowing, endpoint, self._handshake if is_handshake else self._stateless
+            )
+        elif request.method == "GET" and is_handshake:
+            await self._handshake.listen(request, response, narrowing, endpoint)
+        elif request.method == "DELETE" and is_handshake:
+            self._handshake.end(request, response, endpoint)
         else:
-            await self._handshake.end(headers, endpoint, send)
+            response.send(405, b"", b"allow: POST, GET, DELETE\r\n" if is_handshake else b"allow: POST\r\n")
 
     async def _post(
-        self, scope: Scope, receive: Receive, send: Send, endpoint: str, narrowing: Narrowing
+        self,
+        request: Request,
+        response: Response,
+        narrowing: Narrowing,
+        endpoint: str,
+        era: Handshake | Stateless,
     ) -> None:
-        raw_headers = scope["headers"]
-        headers = dict(raw_headers)
-        takes_json, takes_stream = self._accepts(headers.get(b"accept"))
+        takes_json, takes_stream = self._accepts(request.headers.get(b"accept", b"*/*"))
         if not (takes_json or takes_stream):
-            await refuse(send, 406, "Accept must allow application/json or text/event-stream")
+            refuse(response, 406, "Accept must allow application/json or text/event-stream")
             return
-        if not headers.get(b"content-type", b"").lower().startswith(b"application/json"):
-            await refuse(send, 415, "Content-Type must be application/json")
+        if not request.headers.get(b"content-type", b"").lower().startswith(b"application/json"):
+            refuse(response, 415, "Content-Type must be application/json")
             return
-        try:
-            body = await read_body(receive, self._max_bytes)
-        except TooLargeError:
-            await refuse(
-                send, 413, f"the message is larger than {self._max_bytes} bytes", (b"connection", b"close")
-            )
-            return
-        except GoneError:
-            return
-        exchange = Exchange(send, self._loop.time())
-        exchange.streams_only = not takes_json
-        version = headers.get(b"mcp-protocol-version")
-        era = self._handshake if version is None or version in _HANDSHAKE else self._stateless
-        post = Post(body, headers, raw_headers, narrowing, endpoint, exchange, receive, send)
+        exchange = Exchange(response, self._loop.time(), streams_only=not takes_json)
         if takes_stream:
             self._slow.add(exchange)
         try:
-            await era.answer(post)
+            await era.answer(Post(request, response, exchange, narrowing, endpoint))
         except RpcError as error:
-            await exchange.finish(failure(None, error_object(error)), error.status)
+            exchange.finish(failure(None, error_object(error)), error.status)
         finally:
             self._slow.remove(exchange)
 
-    def _accepts(self, accept: bytes | None) -> tuple[bool, bool]:
+    def _accepts(self, accept: bytes) -> tuple[bool, bool]:
         """Whether the client takes JSON, and whether it takes event streams."""
         known = self._accepted.get(accept)
         if known is None:
-            text = (accept or b"*/*").lower()
+            text = accept.lower()
             anything = b"*/*" in text
-            known = (
-                anything or b"application/json" in text or b"application/*" in text,
-                anything or b"text/event-stream" in text,
-            )
-            if len(self._accepted) < 256:
-                self._accepted[accept] = known
+            takes_json = anything or b"application/json" in text or b"application/*" in text
+            known = (takes_json, anything or b"text/event-stream" in text or b"text/*" in text)
+            if len(self._accepted) >= _REMEMBERED:
+                self._accepted.clear()
+            self._accepted[accept] = known
         return known

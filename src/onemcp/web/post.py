@@ -2,20 +2,18 @@
 
 from dataclasses import dataclass
 
-from onemcp.web.asgi import Receive, Send
 from onemcp.web.exchange import Exchange
+from onemcp.web.http.request import Request
+from onemcp.web.http.response import Response
 from onemcp.web.views import Narrowing
 
 
 @dataclass(slots=True)
 class Post:
-    """A request with its body read and its headers by lower-case name."""
+    """A request that is taken as far as its HTTP side goes."""
 
-    body: bytes
-    headers: dict[bytes, bytes]
-    raw_headers: list[tuple[bytes, bytes]]
+    request: Request
+    response: Response
+    exchange: Exchange
     narrowing: Narrowing
     endpoint: str
-    exchange: Exchange
-    receive: Receive
-    send: Send

@@ -1,5 +1,6 @@
 """The stateless era at the HTTP edge: every request says all of itself."""
 
+import asyncio
 from typing import Final
 
 from msgspec import Raw
@@ -10,7 +11,6 @@ from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.streams import Stream
-from onemcp.web.asgi import respond
 from onemcp.web.post import Post
 from onemcp.web.streaming import serve_stream
 from onemcp.wire.envelope import (
@@ -47,14 +47,16 @@ class Stateless:
         Raises:
             RpcError: what came is no message of this era; nothing was done.
         """
-        if is_batch(post.body):
+        if is_batch(post.request.body):
             raise RpcError(INVALID_REQUEST, "there are no batches in this revision", status=400)
-        envelope = parse(post.body)
+        envelope = parse(post.request.body)
         if not envelope.is_request:
             if not envelope.method:
                 raise RpcError(INVALID_REQUEST, "nothing was asked that this could answer", status=400)
-            await respond(post.send, 202)
+            post.response.send(202)
             return
+        # In this era a client that closes the stream of its request has cancelled it.
+        post.response.on_gone(_present_task().cancel)
         try:
             self._check(post, envelope)
             if envelope.method == "subscriptions/listen":
@@ -68,23 +70,23 @@ class Stateless:
                 post.endpoint,
                 post.narrowing.paged,
             )
-            context.headers = post.headers
+            context.headers = post.request.headers
             reply = await self._dispatcher.dispatch(context, envelope)
         except RpcError as error:
             status = STATUS.get(error.code, 200)
-            await post.exchange.finish(failure(envelope.id, error_object(error)), status)
+            post.exchange.finish(failure(envelope.id, error_object(error)), status)
             return
         if reply.error is not ABSENT:
-            await post.exchange.finish(failure(envelope.id, reply.error), _status_of(reply.error))
+            post.exchange.finish(failure(envelope.id, reply.error), _status_of(reply.error))
         else:
-            await post.exchange.finish(success(envelope.id, reply.result))
+            post.exchange.finish(success(envelope.id, reply.result))
 
     def _check(self, post: Post, envelope: Envelope) -> None:
-        if len(post.headers) != len(post.raw_headers):
-            twice = repeated(post.raw_headers)
+        if len(post.request.headers) != len(post.request.header_lines):
+            twice = repeated(post.request.header_lines)
             if twice:
                 raise RpcError(HEADER_MISMATCH, f"the header {twice} is there twice", status=400)
-        check_request(envelope.method, open_object(envelope.params), post.headers)
+        check_request(envelope.method, open_object(envelope.params), post.request.headers)
 
     async def _listen(self, post: Post, envelope: Envelope) -> None:
         asked = open_object(open_object(envelope.params).get("notifications", ABSENT))
@@ -97,11 +99,15 @@ class Stateless:
             b'{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged",'
             b'"params":{"notifications":{%b},%b}}' % (honoured, meta)
         )
-        result = Raw(b'{"resultType":"complete",%b}' % meta)
+        result = success(envelope.id, b'{"resultType":"complete",%b}' % meta)
         with self._runtime.notifier.listening(stream):
-            await serve_stream(
-                stream, post.receive, post.send, lambda: success(envelope.id, result), first=acknowledged
-            )
+            await serve_stream(stream, post.response, first=acknowledged, last=result)
+
+
+def _present_task() -> asyncio.Task[object]:
+    task = asyncio.current_task()
+    assert task is not None  # a handler runs in one
+    return task
 
 
 def _status_of(error: Raw) -> int:

@@ -1,28 +1,24 @@
 """Long event streams to clients: the GET stream of a session and `subscriptions/listen`."""
 
 import asyncio
-from collections.abc import Callable
 
 from onemcp.gateway.streams import Stream
-from onemcp.web.asgi import Receive, Send
 from onemcp.web.exchange import EVENT_STREAM, KEEP_ALIVE
+from onemcp.web.http.response import Response
 from onemcp.wire import sse
 
 
-async def serve_stream(
-    stream: Stream, receive: Receive, send: Send, farewell: Callable[[], bytes] = bytes, *, first: bytes = b""
-) -> None:
-    """Write a stream to its client until either side ends it; `farewell` gives a last message if we do."""
-    await send({"type": "http.response.start", "status": 200, "headers": list(EVENT_STREAM)})
-    await _write(send, sse.encode(first) if first else sse.COMMENT)
-    async with asyncio.TaskGroup() as group:
-        gone = group.create_task(_until_gone(stream, receive))
-        while (message := await _next(stream)) is not None:
-            await _write(send, sse.encode(message) if message else sse.COMMENT)
-        if not gone.done():
-            gone.cancel()
-            last = farewell()
-            await send({"type": "http.response.body", "body": sse.encode(last) if last else b""})
+async def serve_stream(stream: Stream, response: Response, *, first: bytes = b"", last: bytes = b"") -> None:
+    """Write a stream to its client until either side ends it; `last` is its last message if we do."""
+    response.on_gone(stream.end)
+    response.begin(200, EVENT_STREAM)
+    response.write(sse.encode(first) if first else sse.COMMENT)
+    while (message := await _next(stream)) is not None:
+        response.write(sse.encode(message) if message else sse.COMMENT)
+        await response.drained()
+    if last:
+        response.write(sse.encode(last))
+    response.end()
 
 
 async def _next(stream: Stream) -> bytes | None:
@@ -32,13 +28,3 @@ async def _next(stream: Stream) -> bytes | None:
             return await stream.next()
     except TimeoutError:
         return b""
-
-
-async def _until_gone(stream: Stream, receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    stream.end()
-
-
-async def _write(send: Send, data: bytes) -> None:
-    await send({"type": "http.response.body", "body": data, "more_body": True})

@@ -1,0 +1,158 @@
+"""The control client: how the other commands find the running gateway and ask it, every wait bounded."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+import msgspec
+
+from onemcp.cli.arguments import Parser
+from onemcp.cli.outcome import CommandError, Exit
+from onemcp.cli.text import plain
+from onemcp.config.settings import Settings, resolve
+from onemcp.config.state import StateDir, default_state_dir
+from onemcp.net.fault import Fault, HttpError
+from onemcp.net.http1 import HttpClient
+from onemcp.net.origin import Origin
+from onemcp.net.pool import Limits
+
+TIMEOUT: Final = 10.0
+"""Seconds that the gateway has for an answer that needs no upstream."""
+_MAX_ANSWER: Final = 256 * 1024 * 1024
+"""Bytes of an answer; a tool's result may be as large as the gateway lets it."""
+_JSON: Final = (("content-type", "application/json"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The gateway that holds one state folder. Every verb returns the JSON text of its answer.
+
+    Raises (every verb):
+        CommandError: there is no gateway, it does not answer in time, or it says no.
+    """
+
+    folder: Path
+    """Its state folder."""
+
+    def status(self) -> bytes:
+        """The gateway and all its servers."""
+        return self._ask("GET", "/status")
+
+    def inspect(self, server: str, tool: str) -> bytes:
+        """All servers, one, or one tool of one."""
+        given = {name: value for name, value in (("server", server), ("tool", tool)) if value}
+        return self._ask("GET", f"/inspect?{urlencode(given)}" if given else "/inspect")
+
+    def run(self, server: str, tool: str, arguments: str, timeout: float) -> bytes:
+        """Call one tool with the JSON text of its arguments."""
+        order = msgspec.json.encode(
+            {"server": server, "tool": tool, "arguments": msgspec.Raw(arguments.encode())}
+        )
+        return self._ask("POST", "/run", order, timeout)
+
+    def _ask(self, method: str, target: str, body: bytes = b"", timeout: float = TIMEOUT) -> bytes:
+        status, answer = asyncio.run(self._exchange(method, target, body, timeout))
+        if status == HTTPStatus.OK:
+            return answer
+        raise CommandError(_reason(answer) or f"the gateway answered with status {status}")
+
+    async def _exchange(self, method: str, target: str, body: bytes, timeout: float) -> tuple[int, bytes]:
+        origin = Origin("http", "localhost", 80, str(StateDir(self.folder).control_socket))
+        try:
+            async with HttpClient(origin, Limits(max_body=_MAX_ANSWER)) as client:
+                response = await client.request(method, target, _JSON, body, timeout=timeout)
+        except HttpError as error:
+            if error.fault is Fault.UNREACHABLE:
+                raise self._missing() from error
+            if error.fault is Fault.TIMEOUT:
+                raise CommandError(f"no answer from the gateway within {timeout:g} s") from error
+            raise CommandError(f"the connection to the gateway failed: {error.what}") from error
+        return response.status, response.body
+
+    def _missing(self) -> CommandError:
+        return CommandError(
+            f"no gateway runs here: nothing answers in {self.folder}",
+            "start one with 1mcp --config mcp.json, or name the one you mean with --port or --state-dir",
+            Exit.NO_GATEWAY,
+        )
+
+
+def _reason(body: bytes) -> str:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return ""
+    return str(answer.get("error", "")) if isinstance(answer, dict) else ""
+
+
+def add_reach(parser: Parser, *, host: bool = False) -> None:
+    """The options that say which gateway is meant; the variables of `serve` count here too."""
+    group = parser.add_argument_group("which gateway")
+    group.add_argument("--port", metavar="PORT", help="the one on this port (default 3050; ONE_MCP_PORT)")
+    group.add_argument(
+        "--state-dir", metavar="DIR", help="the one with this state folder (ONE_MCP_STATE_DIR)"
+    )
+    if host:
+        group.add_argument("--host", metavar="HOST", help="where it will listen, if none runs (ONE_MCP_HOST)")
+
+
+def gateway(args: argparse.Namespace, environ: Mapping[str, str]) -> Gateway:
+    """The gateway that the arguments and the environment mean.
+
+    Raises:
+        ConfigError: one of them means nothing.
+    """
+    return _gateway(_settings(args, environ), environ)
+
+
+def _settings(args: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+    settings = resolve(environ, {name: getattr(args, name, None) for name in ("host", "port", "state_dir")})
+    for notice in settings.notices:
+        print(f"1mcp: {plain(notice)}", file=sys.stderr)
+    return settings
+
+
+def _gateway(settings: Settings, environ: Mapping[str, str]) -> Gateway:
+    return Gateway(
+        Path(settings.state_dir) if settings.state_dir else default_state_dir(settings.port, environ)
+    )
+
+
+def endpoint(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[str, str]:
+    """The URL for clients, and in a few words where it comes from: the running gateway, or else the arguments.
+
+    Raises:
+        ConfigError: an argument means nothing.
+        CommandError: the gateway that runs has no endpoint, or does not answer.
+    """
+    settings = _settings(args, environ)
+    try:
+        url = str(json.loads(_gateway(settings, environ).status())["endpoint"])
+    except CommandError as error:
+        if error.code is not Exit.NO_GATEWAY:
+            raise
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        return f"http://{host}:{settings.port}/mcp", "no gateway runs there yet"
+    if not url:
+        raise CommandError(
+            "the gateway that runs has no endpoint: its client starts it and speaks to it on standard streams",
+            "start one with --transport http",
+        )
+    return url, "the gateway that runs now"
+
+
+def member(body: bytes, name: str) -> bytes:
+    """One member of a JSON object, token for token."""
+    return bytes(msgspec.json.decode(body, type=dict[str, msgspec.Raw])[name])
+
+
+def print_json(body: bytes) -> None:
+    """Print JSON indented, every token as it came; what a terminal could take for an order is escaped in JSON."""
+    print(msgspec.json.format(body, indent=2).decode(errors="replace"))

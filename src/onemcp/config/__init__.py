@@ -1,0 +1,1 @@
+"""What people write: the configuration file, the environment and the options, read into frozen values."""

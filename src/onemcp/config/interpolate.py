@@ -1,0 +1,72 @@
+"""References in a configuration's texts: `${NAME}` stands for a variable of the environment.
+
+    ${NAME}  ${env:NAME}   the variable (the second spelling is that of other MCP clients)
+    ${NAME:-text}          the variable, or the text where it is not set or empty
+    $${                    the two characters ${ themselves
+
+`$NAME` without braces stays as it is, for shells. What a variable holds is never looked at again.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from onemcp.errors import ConfigError, Problem
+
+_REFERENCE: Final = re.compile(r"(\$\$\{)|\$\{([^{}]*)(\}?)")
+_VARIABLE: Final = re.compile(r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(:-.*)?", re.DOTALL)
+_LITERAL_FIX: Final = "write $${ for the two characters themselves"
+
+
+def expand(text: str, environ: Mapping[str, str]) -> str:
+    """The text with every reference replaced.
+
+    Raises:
+        ConfigError: a reference that cannot be resolved; its problem has no place yet, the caller knows it.
+    """
+    if "${" not in text:
+        return text
+    return _REFERENCE.sub(lambda match: _resolved(match, environ), text)
+
+
+def _resolved(match: re.Match[str], environ: Mapping[str, str]) -> str:
+    literal, inner, closing = match.groups()
+    if literal:
+        return "${"
+    if not closing:
+        raise ConfigError(Problem(f"{match[0]} does not end, }} is missing", _LITERAL_FIX))
+    if inner.startswith("SECRET:"):
+        raise ConfigError(
+            Problem(
+                f"{match[0]}: secrets are not available in this version",
+                "use an environment variable, as ${NAME}",
+            )
+        )
+    if inner.startswith("input:"):
+        raise ConfigError(
+            Problem(f"{match[0]}: nobody can be asked for it here", "use an environment variable, as ${NAME}")
+        )
+    variable = _VARIABLE.fullmatch(inner)
+    if variable is None:
+        raise ConfigError(Problem(f"{match[0]} is no reference to a variable", _LITERAL_FIX))
+    return _value(variable[1], variable[2], environ)
+
+
+def _value(name: str, default: str | None, environ: Mapping[str, str]) -> str:
+    value = environ.get(name)
+    if default is not None:
+        return value or default.removeprefix(":-")
+    if value is None:
+        raise ConfigError(
+            Problem(
+                f"the variable {name} is not set",
+                f"set it where the gateway starts, or write ${{{name}:-text}}",
+            )
+        )
+    return value
+
+
+def under_home(path: str, environ: Mapping[str, str]) -> str:
+    """The path with a `~` that stands alone or before a slash replaced by the home folder, if there is one."""
+    home = environ.get("HOME", "")
+    return home + path[1:] if home and (path == "~" or path.startswith("~/")) else path

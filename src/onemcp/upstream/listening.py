@@ -1,0 +1,145 @@
+"""The stream on which an HTTP upstream speaks on its own: list changes, logs, requests to the client.
+
+In the handshake era it is a GET on the session; in the stateless era the answer to `subscriptions/listen`. It is
+kept open as long as the upstream offers it; that it breaks or is missing never fails a call.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Final
+
+from onemcp.errors import RpcError, UpstreamError
+from onemcp.net.fault import HttpError
+from onemcp.net.response import Response, Stream
+from onemcp.upstream.answer import RETRY, is_message, open_messages
+from onemcp.upstream.channel import Inbound, Request
+from onemcp.upstream.endpoint import Endpoint
+from onemcp.upstream.refusal import is_session_loss
+from onemcp.upstream.session import Session
+from onemcp.wire import envelope
+from onemcp.wire.envelope import ABSENT
+from onemcp.wire.sse import Event, EventParser
+
+IDLE_LIMIT: Final = 300.0
+"""Seconds without a byte, be it a comment, after which a stream is opened anew: it may be dead, and only costs that."""
+STEADY: Final = 5.0
+"""Seconds that a stream has to last for the next one to be opened without a longer delay."""
+MAX_DELAY: Final = 60.0
+MIN_DELAY: Final = 0.05
+LISTEN: Final = "subscriptions/listen"
+
+_ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
+_WANTED: Final = b'{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}'
+_WORTH_A_RETRY: Final = frozenset({408, 409, 425, 429})
+
+
+class Listening:
+    """Keeps the stream open: `run` returns when the upstream offers none (any more)."""
+
+    def __init__(self, endpoint: Endpoint, session: Session, inbound: Inbound) -> None:
+        self._endpoint = endpoint
+        self._session = session
+        self._inbound = inbound
+        self._loop = asyncio.get_running_loop()
+        self.on_gap: Callable[[], None] = lambda: None
+        """Called when the stream is open again after one whose place in the events is not known."""
+        self.on_session_lost: Callable[[str], None] = lambda _: None
+        """Called with the session's id when the upstream says that it is gone."""
+        self.strays = 0
+        self._last_event_id = ""
+        self._retry = RETRY
+        self._delay = 0.0
+        self._opened = 0
+        self._gap = False
+        self._ended = False
+
+    async def run(self, next_id: Callable[[], int], meta: bytes) -> None:
+        """Listen until cancelled, or until there is nothing to listen to.
+
+        Ids and `_meta` are for the requests of the stateless era.
+        """
+        while True:
+            started = self._loop.time()
+            await self._listen(next_id, meta)
+            if self._ended:
+                return
+            lasted = self._loop.time() - started
+            self._delay = (
+                self._retry if lasted >= STEADY else min(max(self._retry, self._delay * 2), MAX_DELAY)
+            )
+            self._gap = self._gap or lasted >= STEADY
+            await asyncio.sleep(max(self._delay, MIN_DELAY) * random.uniform(1.0, 1.2))  # noqa: S311 - spreads load
+
+    async def _listen(self, next_id: Callable[[], int], meta: bytes) -> None:
+        """One stream, from its request to its end."""
+        session_id = self._session.id
+        try:
+            head, body = self._ask(next_id, meta)
+            response = await self._endpoint.send(head, body, timeout=IDLE_LIMIT, idle=IDLE_LIMIT)
+        except UpstreamError:
+            return
+        if response.stream is None:
+            self._refused(response, session_id)
+            return
+        self._opened += 1
+        if self._gap and not self._last_event_id:
+            self.on_gap()
+        self._gap = False
+        await self._follow(response.stream)
+
+    def _ask(self, next_id: Callable[[], int], meta: bytes) -> tuple[bytes, bytes]:
+        if not self._session.is_stateless:
+            return self._session.get_head(self._last_event_id), b""
+        params = b'{"notifications":%b,"_meta":%b}' % (_WANTED, meta)
+        return self._session.head(Request(LISTEN)), envelope.request(next_id(), LISTEN, params)
+
+    def _refused(self, response: Response, session_id: str) -> None:
+        """No stream: for good, unless the status says that it is not meant so."""
+        status = response.status
+        if status >= 500 or status in _WORTH_A_RETRY:
+            return
+        self._ended = True
+        if self._opened and session_id and is_session_loss(response):
+            self.on_session_lost(session_id)
+
+    async def _follow(self, stream: Stream) -> None:
+        parser = EventParser(self._endpoint.max_bytes)
+        try:
+            async for chunk in stream:
+                for event in parser.feed(chunk):
+                    self._take(event)
+                if self._ended:
+                    return
+        except HttpError:
+            return  # Whatever it was: the next stream is opened after the delay.
+        finally:
+            self.strays += parser.oversized
+            stream.close()
+
+    def _take(self, event: Event) -> None:
+        if event.id is not None:
+            self._set_last_event_id(event.id)
+        if event.retry is not None:
+            self._retry = min(event.retry / 1000, MAX_DELAY)
+        if not is_message(event):
+            return
+        try:
+            messages = open_messages(event.data)
+        except RpcError:
+            self.strays += 1
+            return
+        for message in messages:
+            if message.method == _ACKNOWLEDGED:
+                continue
+            if message.method:
+                self._delay = 0.0
+                self._inbound(message)
+            elif self._session.is_stateless and message.error is not ABSENT:
+                self._ended = True  # It does not offer subscriptions after all.
+            elif not self._session.is_stateless:
+                self.strays += 1
+
+    def _set_last_event_id(self, event_id: str) -> None:
+        """An id that cannot be sent back is as good as none."""
+        self._last_event_id = event_id if event_id.isascii() and event_id.isprintable() else ""

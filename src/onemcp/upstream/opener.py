@@ -1,0 +1,70 @@
+"""Opening a fresh channel to an upstream, whichever transport its spec asks for."""
+
+import logging
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+from onemcp.core.environment import child_environment
+from onemcp.core.spec import HttpTransport, StdioTransport, UpstreamSpec
+from onemcp.errors import Reason, UpstreamError
+from onemcp.upstream.channel import Channel, Inbound
+from onemcp.upstream.child import Launch
+from onemcp.upstream.negotiate import Identity
+from onemcp.upstream.stdio import Limits, StdioChannel
+from onemcp.upstream.watchdog import Watchdog
+from onemcp.wire.envelope import encode
+from onemcp.wire.translate import stateless_meta
+
+_log = logging.getLogger("onemcp.upstream.stderr")
+
+
+class ChannelOpener:
+    """Opens channels; owns the watchdog over all children."""
+
+    def __init__(self, identity: Identity, environ: Mapping[str, str], max_bytes: int) -> None:
+        self._environ = environ
+        self._meta = encode(stateless_meta(identity.client_info()))
+        self._limits = Limits(line=max_bytes)
+        self._max_bytes = max_bytes
+        self._watchdog = Watchdog()
+
+    async def __aenter__(self) -> Self:
+        """Ready to open; the watchdog process starts with the first child."""
+        await self._watchdog.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the watchdog; the channels are closed by those who opened them."""
+        await self._watchdog.__aexit__(kind, error, trace)
+
+    async def __call__(self, spec: UpstreamSpec, inbound: Inbound) -> Channel:
+        """A fresh channel.
+
+        Raises:
+            UpstreamError: it could not be opened.
+        """
+        match spec.transport:
+            case StdioTransport() as transport:
+                launch = Launch(
+                    spec.name, transport.argv, child_environment(transport, self._environ), transport.cwd
+                )
+                return await StdioChannel.open(
+                    launch, inbound, self._watchdog, _teller(spec.name), self._limits
+                )
+            case HttpTransport(kind="sse") as transport:
+                from onemcp.upstream.sse import SseChannel  # noqa: PLC0415 - rare, and start-up is a budget
+
+                return await SseChannel.open(spec.name, transport, inbound, self._max_bytes)
+            case HttpTransport() as transport:
+                from onemcp.upstream.http import HttpChannel  # noqa: PLC0415 - start-up is a budget
+
+                return HttpChannel(spec.name, transport, inbound, meta=self._meta, max_bytes=self._max_bytes)
+            case None:
+                raise UpstreamError(spec.name, Reason.UNFIT, "has no transport", ran=False)
+
+
+def _teller(server: str) -> Callable[[str], None]:
+    return lambda line: _log.info("%s: %s", server, line)

@@ -1,0 +1,318 @@
+"""One client connection: bytes in, requests to the handler one after the other, bytes out."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, cast
+from urllib.parse import unquote_to_bytes
+
+import httptools
+
+from onemcp.web.http.request import Request
+from onemcp.web.http.response import JSON, Response
+
+MAX_HEAD: Final = 64 * 1024
+"""Bytes of request line and headers together."""
+MAX_HEADERS: Final = 128
+REQUEST_TIMEOUT: Final = 30.0
+"""Seconds from a request's first byte to its last."""
+IDLE_TIMEOUT: Final = 75.0
+"""Seconds without a request; longer than common load balancers keep a connection, so that they close it first."""
+MAX_PIPELINED: Final = 8
+LINGER: Final = 2.0
+"""Seconds for which what a refused client still sends is read and dropped."""
+HIGH_WATER: Final = 256 * 1024
+"""Bytes of unread output beyond which a stream waits."""
+NEVER: Final = float("inf")
+
+_log = logging.getLogger("onemcp.web")
+
+
+class Host(Protocol):
+    """What a connection needs of its server."""
+
+    handler: Callable[[Request, Response], Awaitable[None]]
+    max_body: int
+    loop: asyncio.AbstractEventLoop
+    connections: "set[Connection]"
+    is_stopping: bool
+    now: float
+    date: bytes
+
+    def forget(self, connection: "Connection") -> None:
+        """The connection has ended."""
+
+
+class _Refusal(Exception):  # noqa: N818 - it is an answer, not a fault
+    """The request cannot be taken; the connection ends with this answer."""
+
+    def __init__(self, status: int, what: str) -> None:
+        super().__init__(what)
+        self.status = status
+
+
+class Connection(asyncio.Protocol):
+    """The server side of one TCP or unix connection."""
+
+    def __init__(self, server: Host) -> None:
+        self.server = server
+        self.deadline = server.now + REQUEST_TIMEOUT
+        """When the server's sweep ends it; `NEVER` while a request is being answered."""
+        self.keeps = True
+        """Whether the connection goes on after the present answer."""
+        self.is_head = False
+        self.is_http11 = True
+        self.is_clogged = False
+        self.writable = asyncio.Event()
+        self._transport: asyncio.Transport
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[tuple[Request, bool, bool]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._response: Response | None = None
+        self._upgraded: int | None = None
+        self._is_fresh = True
+        self._lingers = False
+        self._reset()
+
+    # From the loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is there."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
+        self._transport.set_write_buffer_limits(HIGH_WATER)
+        self.server.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of requests."""
+        if self._lingers:
+            return
+        if self._is_fresh and self._task is None:
+            self._is_fresh = False
+            self.deadline = self.server.now + REQUEST_TIMEOUT
+        try:
+            if self._upgraded is not None:
+                self._take_plain(data)
+            else:
+                self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError as error:
+            self._refuse(error.__context__)
+        except (httptools.HttpParserError, _Refusal) as error:
+            self._refuse(error)
+
+    def eof_received(self) -> bool | None:
+        """The client sends no more; half-closed connections are not kept."""
+        return None
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """The client is gone."""
+        self.server.forget(self)
+        self.keeps = False
+        self._waiting.clear()
+        self.writable.set()
+        if self._response is not None:
+            self._response.leave()
+        del self._parser  # its callbacks hold this object
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we write."""
+        self.is_clogged = True
+        self.writable.clear()
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self.is_clogged = False
+        self.writable.set()
+
+    # From the parser
+
+    def _reset(self) -> None:
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._size = 0
+        self._expects = False
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._reset()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the request target."""
+        self._url += url
+        self._grow_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        self._grow_head(len(name) + len(value))
+        name = name.lower()
+        self._headers.append((name, value))
+        if len(self._headers) > MAX_HEADERS:
+            raise _Refusal(431, f"more than {MAX_HEADERS} headers")
+        if name == b"expect":
+            self._expects = value.lower() == b"100-continue"
+        elif name == b"content-length" and value.isdigit() and int(value) > self.server.max_body:
+            raise _Refusal(413, f"the message is larger than {self.server.max_body} bytes")
+
+    def _grow_head(self, size: int) -> None:
+        self._size += size
+        if self._size > MAX_HEAD:
+            raise _Refusal(431, f"request line and headers are larger than {MAX_HEAD} bytes")
+
+    def on_headers_complete(self) -> None:
+        """The body follows."""
+        self._size = 0
+        if self._expects and self._task is None:
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, chunk: bytes) -> None:
+        """A piece of the body."""
+        self._size += len(chunk)
+        if self._size > self.server.max_body:
+            raise _Refusal(413, f"the message is larger than {self.server.max_body} bytes")
+        self._body.append(chunk)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        parser = self._parser
+        if parser.should_upgrade() and self._upgraded is None and self._plain_length():
+            return  # its body is still to come, see `_ignore_upgrade`
+        self._complete(parser.get_method(), parser.get_http_version() == "1.1", parser.should_keep_alive())
+
+    def _complete(self, method: bytes, is_http11: bool, keeps: bool) -> None:  # noqa: FBT001 - two facts of a request
+        target, _, query = self._url.partition(b"?")
+        request = Request(
+            method.decode("latin-1"),
+            unquote_to_bytes(target).decode("latin-1") if b"%" in target else target.decode("latin-1"),
+            query,
+            dict(self._headers),
+            self._headers,
+            b"".join(self._body) if len(self._body) != 1 else self._body[0],
+        )
+        self._reset()
+        if self._task is None:
+            self._begin(request, is_http11, keeps)
+            return
+        self._waiting.append((request, is_http11, keeps))
+        if len(self._waiting) >= MAX_PIPELINED:
+            self._transport.pause_reading()
+
+    # An upgrade is ignored, as RFC 9110 section 7.8 allows; the parser then leaves the body to us.
+
+    def _plain_length(self) -> int:
+        lengths = [value for name, value in self._headers if name == b"content-length"]
+        return int(lengths[0]) if len(lengths) == 1 and lengths[0].isdigit() else 0
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        length = self._plain_length()
+        if any(name == b"transfer-encoding" for name, _ in self._headers):
+            self._refuse(_Refusal(400, "a request to upgrade has a body of unknown length"))
+        elif length:
+            self._upgraded = length
+            self._take_plain(rest)
+        else:
+            self._restart(rest)
+
+    def _take_plain(self, data: bytes) -> None:
+        assert self._upgraded is not None  # only called while such a body is read
+        mine, rest = data[: self._upgraded], data[self._upgraded :]
+        self._upgraded -= len(mine)
+        self._body.append(mine)
+        if self._upgraded == 0:
+            self._complete(self._parser.get_method(), is_http11=True, keeps=True)
+            self._restart(rest)
+
+    def _restart(self, rest: bytes) -> None:
+        self._upgraded = None
+        self._parser = httptools.HttpRequestParser(self)
+        if rest:
+            self.data_received(rest)
+
+    # To the handler
+
+    def _begin(self, request: Request, is_http11: bool, keeps: bool) -> None:  # noqa: FBT001 - two facts of a request
+        self.deadline = NEVER
+        self._is_fresh = True
+        self.is_head = request.method == "HEAD"
+        self.is_http11 = is_http11
+        self.keeps = keeps and not self.server.is_stopping
+        response = self._response = Response(self)
+        self._task = self.server.loop.create_task(self._answer(request, response))
+
+    async def _answer(self, request: Request, response: Response) -> None:
+        try:
+            await self.server.handler(request, response)
+        except asyncio.CancelledError:
+            # The client has gone, or the server stops: nobody reads what could be said.
+            self.keeps = False
+        except Exception:  # noqa: BLE001 - a defect in a handler must not end the connection without an answer
+            _log.exception("answering %s %s broke", request.method, request.path)
+            if not response.started:
+                response.send(500, b'{"error":"internal error; the log has it"}', JSON)
+        if not response.finished:
+            self.keeps = False
+        self._task = self._response = None
+        self._next()
+
+    def _next(self) -> None:
+        if not self.keeps:
+            self._transport.close()
+        elif self._waiting:
+            request, is_http11, keeps = self._waiting.popleft()
+            if len(self._waiting) == MAX_PIPELINED - 1:
+                self._transport.resume_reading()
+            self._begin(request, is_http11, keeps)
+        else:
+            self.deadline = self.server.now + IDLE_TIMEOUT
+
+    def _refuse(self, error: BaseException | None) -> None:
+        """Answer what cannot be taken, after what came before it, and hang up."""
+        self.keeps = False
+        self._lingers = True
+        if self._task is not None:
+            return
+        status = error.status if isinstance(error, _Refusal) else 400
+        what = str(error) if isinstance(error, _Refusal) else "not an HTTP request"
+        body = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"%b"}}' % what.encode()
+        Response(self).send(status, body, JSON)
+        # Closing at once would reset the connection under a client that still sends, and take the answer with it.
+        self._transport.write_eof()
+        self.deadline = self.server.now + LINGER
+
+    # From responses and the server
+
+    def write(self, data: bytes) -> None:
+        """Bytes to the client; nothing once it is gone."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    @property
+    def date(self) -> bytes:
+        """The Date header line of this second."""
+        return self.server.date
+
+    @property
+    def is_idle(self) -> bool:
+        """No request is being answered."""
+        return self._task is None
+
+    def close(self) -> None:
+        """End the connection once what was written is out."""
+        self.keeps = False
+        if self._task is None:
+            self._transport.close()
+
+    def expire(self) -> None:
+        """Its time is over: between requests it just ends, within one it is told."""
+        if not self._is_fresh and not self._lingers:
+            self.keeps = False
+            Response(self).send(408)
+        self._transport.close()
+
+    def abort(self) -> None:
+        """End it now, whatever is unsent, and stop what is being answered."""
+        if self._task is not None:
+            self._task.cancel()
+        self._transport.abort()

@@ -1,0 +1,129 @@
+"""The response side of a request: one write for a whole answer, or a chunked stream."""
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final, Protocol
+
+WRITE_TIMEOUT: Final = 60.0
+"""Seconds that a client may leave a stream unread before it is taken for gone."""
+
+JSON: Final = b"content-type: application/json\r\n"
+
+_STATUS: Final = {
+    status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
+}
+
+
+def header(name: bytes, value: bytes) -> bytes:
+    """One header line.
+
+    Raises:
+        ValueError: a line break in it would begin another header.
+    """
+    if b"\r" in value or b"\n" in value or b"\0" in value:
+        raise ValueError("a header value is one line")
+    return b"%b: %b\r\n" % (name, value)
+
+
+class Line(Protocol):
+    """What a response needs of its connection."""
+
+    keeps: bool
+    is_head: bool
+    is_http11: bool
+    is_clogged: bool
+    writable: asyncio.Event
+
+    @property
+    def date(self) -> bytes:
+        """The Date header line."""
+
+    def write(self, data: bytes) -> None:
+        """Bytes to the client."""
+
+    def abort(self) -> None:
+        """End the connection now."""
+
+
+class Response:
+    """What a handler writes to; writing never waits, and after the client has gone it does nothing."""
+
+    __slots__ = ("_chunked", "_connection", "_farewells", "extra", "finished", "gone", "started")
+
+    def __init__(self, connection: Line) -> None:
+        self._connection = connection
+        self._chunked = False
+        self._farewells: list[Callable[[], object]] | None = None
+        self.extra = b""
+        """Header lines that every answer to this request carries."""
+        self.started = False
+        self.finished = False
+        self.gone = False
+        """The client closed its connection."""
+
+    def send(self, status: int, body: bytes = b"", headers: bytes = b"") -> None:
+        """The whole answer in one write; `headers` are complete lines."""
+        connection = self._connection
+        self.started = self.finished = True
+        connection.write(
+            b"%b%b%b%bcontent-length: %d\r\n%b\r\n%b"
+            % (
+                _STATUS[status],
+                connection.date,
+                self.extra,
+                headers,
+                len(body),
+                b"" if connection.keeps else b"connection: close\r\n",
+                b"" if connection.is_head else body,
+            )
+        )
+
+    def begin(self, status: int, headers: bytes) -> None:
+        """Begin a stream; its end is `end`, or the end of the connection."""
+        connection = self._connection
+        self.started = True
+        self._chunked = connection.is_http11
+        framing = b"transfer-encoding: chunked\r\n" if self._chunked else b""
+        closing = b"" if connection.keeps else b"connection: close\r\n"
+        connection.write(
+            b"%b%b%b%b%b%b\r\n" % (_STATUS[status], connection.date, self.extra, headers, framing, closing)
+        )
+
+    def write(self, data: bytes) -> None:
+        """Some of a stream."""
+        if data:
+            self._connection.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+
+    def end(self) -> None:
+        """The end of a stream; the connection goes on where it can."""
+        self.finished = True
+        if self._chunked:
+            self._connection.write(b"0\r\n\r\n")
+        else:
+            self._connection.keeps = False
+
+    async def drained(self) -> None:
+        """Wait until the client has read enough for more; one that reads nothing for too long is cut off."""
+        if not self.gone and self._connection.is_clogged:
+            try:
+                async with asyncio.timeout(WRITE_TIMEOUT):
+                    await self._connection.writable.wait()
+            except TimeoutError:
+                self._connection.abort()
+
+    def on_gone(self, farewell: Callable[[], object]) -> None:
+        """Call this when the client goes away before the end."""
+        if self.gone:
+            farewell()
+        elif self._farewells is None:
+            self._farewells = [farewell]
+        else:
+            self._farewells.append(farewell)
+
+    def leave(self) -> None:
+        """The client has gone."""
+        self.gone = True
+        for farewell in self._farewells or ():
+            farewell()
+        self._farewells = None

@@ -1,0 +1,139 @@
+"""The server: listening sockets, the sweep over deadlines, and an end within a bound."""
+
+import asyncio
+import errno
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from email.utils import formatdate
+from pathlib import Path
+from typing import Final
+
+from onemcp.errors import StartError
+from onemcp.web.http.connection import Connection
+from onemcp.web.http.request import Request
+from onemcp.web.http.response import Response
+
+Handler = Callable[[Request, Response], Awaitable[None]]
+
+BACKLOG: Final = 2048
+TICK: Final = 1.0
+GRACE: Final = 3.0
+"""Seconds that answers in flight have once the server stops."""
+
+
+class Server:
+    """What all connections of one listening socket share."""
+
+    def __init__(self, handler: Handler, max_body: int) -> None:
+        self.handler = handler
+        self.max_body = max_body
+        self.loop = asyncio.get_running_loop()
+        self.connections: set[Connection] = set()
+        self.is_stopping = False
+        self.now = self.loop.time()
+        """The loop's time of the last sweep; deadlines need no better."""
+        self.date = b""
+        """The Date header line of this second (RFC 9110, section 6.6.1)."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._empty: asyncio.Event | None = None
+        self.sweep()
+
+    def sweep(self) -> None:
+        """End connections whose time is over; once a tick."""
+        self.now = self.loop.time()
+        self.date = b"date: %b\r\n" % formatdate(time.time(), usegmt=True).encode()
+        for connection in [c for c in self.connections if c.deadline <= self.now]:
+            connection.expire()
+        self._timer = self.loop.call_later(TICK, self.sweep)
+
+    async def stop(self) -> None:
+        """Close what is idle, wait for what is being answered, cut the rest."""
+        self.is_stopping = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for connection in list(self.connections):
+            connection.close()
+        await self._emptied(GRACE)
+        for connection in list(self.connections):
+            connection.abort()
+        await self._emptied(GRACE)
+
+    def forget(self, connection: Connection) -> None:
+        """A connection has ended."""
+        self.connections.discard(connection)
+        if not self.connections and self._empty is not None:
+            self._empty.set()
+
+    async def _emptied(self, seconds: float) -> None:
+        """Wait until no connection is left, or the time is over."""
+        if self.connections:
+            self._empty = asyncio.Event()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._empty.wait()
+
+
+@asynccontextmanager
+async def serving(handler: Handler, sock: socket.socket, max_body: int) -> AsyncIterator[Server]:
+    """Serve on a bound socket while the block runs; then finish what is in flight, bounded, and close the socket."""
+    server = Server(handler, max_body)
+    listener = await server.loop.create_server(lambda: Connection(server), sock=sock, backlog=BACKLOG)
+    try:
+        yield server
+    finally:
+        listener.close()
+        await server.stop()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound socket.
+
+    Raises:
+        StartError: the port is in use, or may not be used.
+    """
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host.strip("[]"), port))
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise _explained(host, port, error) from error
+    sock.setblocking(False)
+    return sock
+
+
+def _explained(host: str, port: int, error: OSError) -> StartError:
+    if error.errno == errno.EADDRINUSE:
+        return StartError(
+            f"port {port} on {host} is in use", "stop what listens there, or choose another with --port"
+        )
+    if error.errno == errno.EACCES:
+        return StartError(f"port {port} may not be used by this user", "choose one above 1023 with --port")
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return StartError(f"{host} is no address of this machine", "choose another with --host")
+    what = f"cannot listen on {host} port {port}: {error.strerror or error}"
+    return StartError(what, "choose another with --host or --port")
+
+
+def bind_unix(path: Path) -> socket.socket:
+    """A bound unix socket of mode 0600; one that a dead process left is replaced.
+
+    Raises:
+        StartError: the path cannot be used.
+    """
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with suppress(FileNotFoundError):
+            path.unlink()
+        sock.bind(str(path))
+        path.chmod(0o600)
+        sock.listen(16)
+    except OSError as error:
+        sock.close()
+        what = f"{path}: the control socket cannot be made: {error.strerror}"
+        raise StartError(what, "choose another --state-dir") from error
+    sock.setblocking(False)
+    return sock

@@ -1,0 +1,90 @@
+"""References to variables in texts."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onemcp.config.interpolate import expand, under_home
+from onemcp.errors import ConfigError
+
+ENVIRON = {"A": "one", "B_2": "${A}", "EMPTY": "", "SECRET": "s"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expanded"),
+    [
+        ("", ""),
+        ("${A}", "one"),
+        ("<${A}${A}>", "<oneone>"),
+        ("${env:A}", "one"),
+        ("${EMPTY}", ""),
+        ("${EMPTY:-two}", "two"),
+        ("${NONE:-two}", "two"),
+        ("${NONE:-}", ""),
+        ("${A:-two}", "one"),
+        ("${SECRET}", "s"),
+        ("$A $ $$ {A}", "$A $ $$ {A}"),
+        ("$${A}", "${A}"),
+        ("$$${A}", "$${A}"),
+        ("$${A} ${A}", "${A} one"),
+    ],
+)
+def test_references_are_replaced(text: str, expanded: str) -> None:
+    assert expand(text, ENVIRON) == expanded
+
+
+def test_what_a_variable_holds_is_not_expanded_again() -> None:
+    assert expand("${B_2}", ENVIRON) == "${A}"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("${NONE}", "the variable NONE is not set; set it where the gateway starts, or write ${NONE:-text}"),
+        (
+            "${SECRET:api-key}",
+            "${SECRET:api-key}: secrets are not available in this version; use an environment variable, as ${NAME}",
+        ),
+        (
+            "${input:token}",
+            "${input:token}: nobody can be asked for it here; use an environment variable, as ${NAME}",
+        ),
+        ("${A", "${A does not end, } is missing; write $${ for the two characters themselves"),
+        ("${}", "${} is no reference to a variable; write $${ for the two characters themselves"),
+        ("${1A}", "${1A} is no reference to a variable; write $${ for the two characters themselves"),
+        ("${A%%x}", "${A%%x} is no reference to a variable; write $${ for the two characters themselves"),
+        ("${ A }", "${ A } is no reference to a variable; write $${ for the two characters themselves"),
+    ],
+)
+def test_what_cannot_be_replaced_is_an_error_that_says_what_to_write(text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        expand(text, ENVIRON)
+    assert str(caught.value) == sentence
+
+
+@given(st.text(), st.dictionaries(st.text(), st.text()))
+def test_any_text_is_expanded_or_refused(text: str, environ: dict[str, str]) -> None:
+    try:
+        expanded = expand(text, environ)
+    except ConfigError:
+        return
+    assert "${" in text or expanded == text
+
+
+@given(st.text())
+def test_a_text_with_all_its_braces_escaped_comes_out_as_it_was(text: str) -> None:
+    assert expand(text.replace("${", "$${"), {}) == text
+
+
+@given(st.text())
+def test_a_value_arrives_unchanged(value: str) -> None:
+    assert expand("${X}", {"X": value}) == value
+
+
+def test_a_tilde_is_the_home_folder_only_at_the_start_of_a_path() -> None:
+    environ = {"HOME": "/home/ada"}
+    assert under_home("~", environ) == "/home/ada"
+    assert under_home("~/bin/x", environ) == "/home/ada/bin/x"
+    assert under_home("~eve/x", environ) == "~eve/x"
+    assert under_home("/a/~", environ) == "/a/~"
+    assert under_home("~/x", {}) == "~/x"
