@@ -10,6 +10,8 @@ WORTH_TRUSTING: Final = 2.0
 """How many times faster the direct calls must be, so that the figure is the gateway's and not the generator's."""
 BUSY: Final = 0.8
 """The share of a core from which on the generator may be what limits the gateway."""
+STARVED: Final = 0.7
+"""The share of a core below which a gateway with a full queue must have been waiting for a core."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("onemcp", deadline=None)
+settings.load_profile("onemcp")
 
 
 @pytest.fixture

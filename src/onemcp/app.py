@@ -1,6 +1,7 @@
 """The application: the only module that constructs. Starting is nesting, stopping is unwinding."""
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -84,6 +85,7 @@ async def _serve(plan: Plan, on_started: Callable[[Started], None], listener: Li
         endpoint = await stack.enter_async_context(_http(plan, runtime, dispatcher, state, sock))
         control = await stack.enter_async_context(_control(plan, runtime, dispatcher, state, endpoint))
         on_started(Started(endpoint, control, runtime))
+        _calm_collector()
         await runtime.apply(plan.document.specs)
         await _until_first(
             signals.until_stop(),
@@ -197,7 +199,7 @@ def _stdio(plan: Plan, runtime: Runtime, dispatcher: Dispatcher) -> list[Corouti
 async def _reload(plan: Plan, runtime: Runtime) -> None:
     """Read the configuration again; a faulty one changes nothing."""
     try:
-        document = load(Path(plan.settings.config), plan.environ)
+        document = load(Path(plan.settings.config), plan.environ, plan.settings.name_separator)
     except ConfigError as error:
         _log.error("the configuration was not reloaded; the one before stays: %s", error)
         return
@@ -235,6 +237,12 @@ def _refuse_faults(plan: Plan) -> None:
     faults = [spec.fault for spec in plan.document.specs if spec.fault is not None]
     if plan.settings.strict and faults:
         raise ConfigError(*faults)
+
+
+def _calm_collector() -> None:
+    """Nearly all that a call allocates dies with its last reference; looking for cycles more rarely saves a tenth."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _port(sock: socket.socket | None) -> int:

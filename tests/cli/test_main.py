@@ -44,7 +44,7 @@ def test_the_version(flag: str, tmp_path: Path) -> None:
 def test_every_command_has_its_help(command: str, tmp_path: Path) -> None:
     done = onemcp(command, "--help", folder=tmp_path)
     assert done.returncode == 0
-    assert done.stdout.startswith(f"usage: 1mcp {command}")
+    assert done.stdout.startswith("usage: 1mcp [serve]" if command == "serve" else f"usage: 1mcp {command}")
 
 
 def test_serve_help_names_default_and_variable(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What a person reads when something is wrong, word for word: golden files over real processes."""
 
 import http.client
+import re
 import signal
 import socket
 from pathlib import Path
@@ -10,7 +11,6 @@ from tests.support.gateway import GatewayProcess, environment, onemcp
 from tests.support.golden import compare, neutral
 
 GOLDEN = Path(__file__).parent / "golden"
-TIME = {"mcpServers": {"time": {"command": "mcp-server-time"}}}
 
 
 def wrote(folder: Path, text: str) -> None:
@@ -37,10 +37,9 @@ def test_a_state_folder_that_another_gateway_holds(tmp_path: Path) -> None:
 
 
 def test_a_command_that_is_not_there(tmp_path: Path) -> None:
-    config = {"mcpServers": {"time": {"command": "mcp-server-time"}, "db": {"command": "no-such-server"}}}
+    config = {"mcpServers": {"db": {"command": "no-such-server"}}}
     with GatewayProcess(config, "--enable-async-loading", folder=tmp_path) as gateway:
         gateway.wait_settled()
-        gateway.wait_for_output("1mcp run")
         lines = gateway.stdout.splitlines()
         place = next(number for number, line in enumerate(lines) if line.startswith("  db"))
         text = "\n".join(lines[place : place + 2]) + "\n"
@@ -120,24 +119,47 @@ def test_no_gateway_runs(argv: list[str], tmp_path: Path) -> None:
     compare(GOLDEN / "no_gateway.txt", neutral(done.stderr, FOLDER=tmp_path))
 
 
-def test_ctrl_c(tmp_path: Path) -> None:
-    with GatewayProcess(TIME, folder=tmp_path) as gateway:
-        gateway.wait_for_output("1mcp run")
+def test_a_start_that_goes_well_and_ctrl_c(tmp_path: Path) -> None:
+    config = {"mcpServers": {"time": {"command": "mcp-server-time"}}}
+    with GatewayProcess(config, folder=tmp_path) as gateway:
+        gateway.wait_for_output(re.compile(r"1mcp run .*\n\n"))
         before = gateway.stdout
         gateway.signal(signal.SIGINT)
         assert gateway.wait(limit=5) == 0
         assert "Traceback" not in gateway.stderr
-        compare(GOLDEN / "ctrl_c.txt", gateway.stdout.removeprefix(before))
-
-
-def test_a_start_that_goes_well(tmp_path: Path) -> None:
-    with GatewayProcess(TIME, folder=tmp_path) as gateway:
-        gateway.wait_for_output("1mcp run")
-        text = neutral(gateway.stdout, FOLDER=tmp_path, PORT=gateway.port)
-    compare(GOLDEN / "start.txt", text)
+    compare(GOLDEN / "start.txt", neutral(before, FOLDER=tmp_path, PORT=gateway.port))
+    compare(GOLDEN / "ctrl_c.txt", gateway.stdout.removeprefix(before))
 
 
 def test_the_overview(tmp_path: Path) -> None:
     done = onemcp("--help", folder=tmp_path)
     assert done.returncode == 0
     compare(GOLDEN / "overview.txt", done.stdout)
+
+
+def test_a_variable_that_overrides_an_option_says_so(tmp_path: Path) -> None:
+    environ = {"ONE_MCP_PORT": "0", "ONE_MCP_PROT": "1"}
+    with GatewayProcess({"mcpServers": {}}, folder=tmp_path, environ=environ, port=9) as gateway:
+        assert gateway.port != 9
+        assert "1mcp: ONE_MCP_PORT=0 overrides --port" in gateway.stderr
+        assert "did you mean ONE_MCP_PORT?" in gateway.stderr
+
+
+def test_a_service_link_of_kubernetes_is_no_port(tmp_path: Path) -> None:
+    environ = {"ONE_MCP_PORT": "tcp://10.0.0.7:3050"}
+    with GatewayProcess({"mcpServers": {}}, folder=tmp_path, environ=environ) as gateway:
+        assert "Kubernetes" in gateway.stderr
+
+
+def test_strict_stops_the_start_for_one_faulty_entry(tmp_path: Path) -> None:
+    wrote(tmp_path, '{"mcpServers": {\n  "db": {"command": "x", "env": {"A": "${NOT_SET_ANYWHERE}"}}\n}}')
+    done = onemcp("--config", "mcp.json", "--strict", "--port", "0", folder=tmp_path)
+    assert done.returncode == 78
+    assert done.stderr.startswith("mcp.json:2:")
+
+
+def test_an_option_with_a_value_that_it_does_not_take(tmp_path: Path) -> None:
+    wrote(tmp_path, '{"mcpServers": {}}')
+    done = onemcp("--config", "mcp.json", "--port", "many", folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "1mcp: --port: many is not a whole number from 0 to 65535\n"

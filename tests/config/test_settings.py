@@ -192,7 +192,9 @@ def test_any_text_is_a_value_of_the_right_type_or_a_value_error(setting: Setting
 
 @given(
     ROWS,
-    st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), st.lists, max_leaves=3
+    ),
 )
 def test_any_value_of_a_file_is_taken_or_a_value_error(setting: Setting, value: object) -> None:
     try:

@@ -1,4 +1,5 @@
 import asyncio
+import random
 import ssl
 import subprocess
 from collections.abc import Awaitable, Callable
@@ -201,6 +202,56 @@ async def test_what_follows_an_answer_is_never_taken_for_the_next(surplus: bytes
         for body in (b"1", b"2", b"3"):
             assert (await post(client, body)).body == body
         assert peer.connections == 3
+
+
+async def test_a_request_is_never_sent_twice() -> None:
+    async def handler(request: Received, wire: Wire) -> None:
+        if request.body == b"first":
+            await wire.send(answer())
+        else:
+            wire.close()
+
+    async with Peer(handler) as peer, client_of(peer) as client:
+        await post(client, b"first")
+        error = await fails(post(client, b"second"))
+        assert (error.fault, error.sent) == (Fault.LOST, True)
+        assert [(request.body, request.connection) for request in peer.requests] == [
+            (b"first", 0),
+            (b"second", 0),
+        ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_under_cancellation_at_any_moment_nothing_is_mixed_up_or_leaked(seed: int) -> None:
+    dice = random.Random(seed)
+
+    async def handler(request: Received, wire: Wire) -> None:
+        for _ in range(dice.randrange(6)):
+            await asyncio.sleep(0)
+        if dice.random() < 0.3:
+            await wire.send(event_stream() + chunk(request.body[:1]), chunk(request.body[1:]), END)
+        else:
+            await wire.send(answer(request.body))
+
+    async def ask(body: bytes) -> bytes:
+        response = await post(client, body)
+        if response.stream is None:
+            return response.body
+        return b"".join([part async for part in response.stream])
+
+    async with Peer(handler) as peer, client_of(peer, Limits(connections=3, streams=2)) as client:
+        tasks = [asyncio.create_task(ask(b"%03d" % number)) for number in range(200)]
+        while not all(task.done() for task in tasks):
+            if dice.random() < 0.2:
+                dice.choice(tasks).cancel()
+            await asyncio.sleep(0)
+        for number, task in enumerate(tasks):
+            assert task.cancelled() or task.result() == b"%03d" % number
+        await until(lambda: "streams=0 connecting=0 waiting=0" in repr(client))
+        assert await asyncio.gather(*(ask(b"%03d" % number) for number in range(9))) == [
+            b"%03d" % number for number in range(9)
+        ]
+        assert len(client._pool._open) <= 5
 
 
 async def test_bytes_that_nobody_asked_for_end_an_idle_connection() -> None:
@@ -542,6 +593,9 @@ class _Sink(asyncio.Transport):
 
     def abort(self) -> None:
         """Nothing to end."""
+
+    def is_closing(self) -> bool:
+        return False
 
 
 async def _read_in_parts(parts: list[bytes]) -> tuple[int, dict[bytes, bytes], bytes, list[str]]:

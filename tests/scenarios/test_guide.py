@@ -8,12 +8,14 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import httpx2
 import pytest
 from mcp import Client
-from tests.support.gateway import onemcp
+from mcp.types import CallToolResult, TextContent
+from tests.support.gateway import WAIT_LIMIT, onemcp
 from tests.support.guide import GUIDE, Command, GuideGateway, docs_server, examples, free_port
 from tests.support.scripted import command
 from tests.support.watching import ERAS
@@ -74,13 +76,20 @@ async def test_a_tool_is_called_with_its_servers_name_in_front(sample: GuideGate
         told = await client.call_tool(name, {"timezone": "UTC"})
         found = await client.call_tool("docs_1mcp_search", {"words": "backoff"})
     assert not told.is_error
-    assert "UTC" in told.content[0].text
-    assert found.content[0].text == "found backoff"
+    assert "UTC" in said(told)
+    assert said(found) == "found backoff"
+
+
+def said(result: CallToolResult) -> str:
+    """The text of a result."""
+    (block,) = result.content
+    assert isinstance(block, TextContent)
+    return block.text
 
 
 @on_the_sample
 def test_the_commands_of_an_operator_work_as_they_are_typed(sample: GuideGateway) -> None:
-    status, inspect, run, connect = (sample.type(command) for command in PAGE["operate"].commands())
+    status, inspect, run, connect = map(sample.type, PAGE["operate"].commands())
     for done in (status, inspect, run, connect):
         assert done.returncode == 0, done.stderr
     assert status.stdout.count(" ready ") == 3
@@ -93,8 +102,8 @@ def test_the_commands_of_an_operator_work_as_they_are_typed(sample: GuideGateway
 
 @on_the_sample
 def test_status_inspect_and_run_take_json(sample: GuideGateway) -> None:
-    for command in PAGE["operate"].commands()[:3]:
-        done = sample.type(Command((*command.argv, "--json"), command.environ))
+    for typed in PAGE["operate"].commands()[:3]:
+        done = sample.type(Command((*typed.argv, "--json")))
         assert isinstance(json.loads(done.stdout), dict), done.stderr
 
 
@@ -109,7 +118,7 @@ async def test_the_address_decides_what_a_client_sees(sample: GuideGateway, era:
     assert sorted(alone) == ["convert_time", "get_current_time"]
 
 
-async def test_a_server_that_cannot_be_started_is_failed_and_the_others_serve(tmp_path) -> None:
+async def test_a_server_that_cannot_be_started_is_failed_and_the_others_serve(tmp_path: Path) -> None:
     config = {
         "mcpServers": {
             "good": {"command": command()},
@@ -131,46 +140,68 @@ async def test_a_server_that_cannot_be_started_is_failed_and_the_others_serve(tm
     assert "set it where the gateway starts" in gateway.stdout
 
 
-def test_with_strict_what_is_wrong_in_the_file_stops_the_start(tmp_path) -> None:
+def test_with_strict_what_is_wrong_in_the_file_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "mcp.json").write_text('{"mcpServers": {\n"unset": {"command": "${GUIDE_UNSET}"}}}')
     done = onemcp(*START.argv[1:], "--strict", folder=tmp_path)
     assert done.returncode == 78
     assert "mcp.json:2" in done.stderr
 
 
-def test_status_says_by_its_exit_code_that_no_gateway_runs(tmp_path) -> None:
+def test_status_says_by_its_exit_code_that_no_gateway_runs(tmp_path: Path) -> None:
     with GuideGateway(START, {"mcpServers": {}}, folder=tmp_path) as gateway:
         pass
     assert gateway.type(PAGE["operate"].commands()[0]).returncode == 3
 
 
-def test_liveness_answers_whatever_the_servers_do(tmp_path) -> None:
+def test_liveness_answers_whatever_the_servers_do(tmp_path: Path) -> None:
     config = {"mcpServers": {"hangs": {"command": command("--mode", "hang-start")}}}
     with GuideGateway(START, config, folder=tmp_path) as gateway:
         url = PAGE["live"].command().argv[-1].replace("3050", str(gateway.port))
         assert httpx2.get(url).status_code == 200
 
 
-def test_the_page_names_the_default_port(tmp_path) -> None:
+def test_the_page_names_the_default_port(tmp_path: Path) -> None:
     url = PAGE["started"].text.split()[-1]
     assert onemcp("connect", "codex", folder=tmp_path).stdout.endswith(f'url = "{url}"\n')
 
 
+async def pids(gateway: GuideGateway) -> list[int]:
+    """The process ids of the scripted servers a and b."""
+    async with Client(gateway.url, mode="legacy") as client:
+        told = [await client.call_tool(f"{name}_1mcp_echo", {}) for name in "ab"]
+    return [(result.structured_content or {})["pid"] for result in told]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_stopping_ends_the_servers_too(tmp_path, number: signal.Signals) -> None:
-    config = {"mcpServers": {name: {"command": command("--mode", "stay")} for name in "ab"}}
+async def test_stopping_ends_the_servers_too(tmp_path: Path, number: signal.Signals) -> None:
+    config = {"mcpServers": {name: {"command": command()} for name in "ab"}}
     async with GuideGateway(START, config, folder=tmp_path) as gateway:
-        async with Client(gateway.url, mode="legacy") as client:
-            told = [await client.call_tool(f"{name}_1mcp_echo", {}) for name in "ab"]
-        pids = [result.structured_content["pid"] for result in told]
+        running = await pids(gateway)
         gateway.signal(number)
         assert await asyncio.to_thread(gateway.wait) == 0
-    for pid in pids:
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
+    assert not any(map(is_alive, running))
 
 
-def test_a_session_goes_on_after_a_restart(tmp_path) -> None:
+async def test_nothing_of_the_servers_survives_a_gateway_that_is_killed(tmp_path: Path) -> None:
+    config = {"mcpServers": {name: {"command": command("--mode", "stay")} for name in "ab"}}
+    async with GuideGateway(START, config, folder=tmp_path) as gateway:
+        running = await pids(gateway)
+        await asyncio.to_thread(gateway.kill)
+        async with asyncio.timeout(WAIT_LIMIT):
+            while any(map(is_alive, running)):
+                await asyncio.sleep(0.05)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process is there."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_session_goes_on_after_a_restart(tmp_path: Path) -> None:
     config = {"mcpServers": {"a": {"command": command()}}}
     gateway = GuideGateway(START, config, folder=tmp_path, port=free_port())
     hello = {
@@ -186,12 +217,12 @@ def test_a_session_goes_on_after_a_restart(tmp_path) -> None:
         assert [tool["name"] for tool in answer.json()["result"]["tools"]] == ["a_1mcp_echo"]
 
 
-def request(method: str, params: dict[str, object]) -> dict[str, object]:
+def request(method: str, params: Mapping[str, object]) -> dict[str, object]:
     """A JSON-RPC request."""
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
 
 
-def test_each_gateway_on_a_machine_has_its_own_port_and_state(tmp_path) -> None:
+def test_each_gateway_on_a_machine_has_its_own_port_and_state(tmp_path: Path) -> None:
     port = free_port()
     start, status = (
         Command(tuple(word.replace("3051", str(port)) for word in command.argv))

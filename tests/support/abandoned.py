@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 
+import uvloop
 from tests.support.scripted import command
 
 from onemcp.upstream.channel import Request
@@ -39,4 +40,4 @@ async def said(mark: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

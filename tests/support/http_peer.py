@@ -47,6 +47,8 @@ class Wire:
     async def send(self, *parts: bytes) -> None:
         """Write each part by itself, in its own turn of the loop, so that the client reads them apart."""
         for part in parts:
+            if self._writer.is_closing():
+                raise ConnectionResetError("the client is gone")
             self._writer.write(part)
             await self._writer.drain()
             for _ in range(3):

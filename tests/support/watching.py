@@ -8,8 +8,11 @@ from typing import Any, Final
 
 from mcp import Client
 
-ERAS: Final = ("legacy", "2026-07-28")
-"""What a client's mode says: the handshake, or the stateless revision alone."""
+from onemcp.wire.revisions import ERAS as ERAS_OF
+from onemcp.wire.revisions import Era
+
+ERAS: Final = ("legacy", "auto")
+"""The client's modes: a handshake and a session; a discovery, which leads to the stateless revision."""
 LIMIT: Final = 30.0
 
 _EVENTS: Final = {
@@ -56,8 +59,9 @@ class Watcher:
 
     async def follow(self) -> None:
         """Count what `subscriptions/listen` says, until cancelled."""
-        wanted = {f"{kind}_list_changed": True for kind in ("tools", "prompts", "resources")}
-        async with self.client.listen(**wanted) as subscription:
+        async with self.client.listen(
+            tools_list_changed=True, prompts_list_changed=True, resources_list_changed=True
+        ) as subscription:
             self._count("")
             async for event in subscription:
                 self._count(_EVENTS[type(event).__name__])
@@ -71,7 +75,11 @@ class Watcher:
 async def watching(url: str, era: str) -> AsyncIterator[Watcher]:
     """A client that listens: on its GET stream, or by `subscriptions/listen`."""
     watcher = Watcher()
-    async with Client(url, mode=era, message_handler=watcher.take) as watcher.client:
+    handler = watcher.take if era == "legacy" else None  # it would hear of subscribed events once more
+    async with Client(url, mode=era, message_handler=handler) as watcher.client:
+        assert ERAS_OF[watcher.client.protocol_version] is (
+            Era.HANDSHAKE if era == "legacy" else Era.STATELESS
+        )
         if era == "legacy":
             yield watcher
             return

@@ -627,6 +627,30 @@ async def test_the_upstream_is_listened_to_and_again_after_a_break() -> None:
         assert await case.ask() == b'"ok"'
 
 
+@pytest.mark.parametrize(("event_id", "told"), [("", 1), ("id: e1\n", 0)])
+async def test_a_gap_in_what_was_heard_is_told_unless_the_stream_was_resumed(
+    event_id: str, told: int
+) -> None:
+    upstream = Upstream()
+    wires = [
+        event_stream() + chunk(f"{event_id}retry: 10\ndata:\n\n".encode()) + END,
+        answer(b"", "503 Service Unavailable"),
+        event_stream() + event(CHANGED),
+    ]
+
+    async def listen(_: Received, wire: Wire) -> None:
+        await wire.send(wires.pop(0))
+        if not wires:
+            await wire.gone.wait()
+
+    upstream.listen = listen
+    async with channel_to(upstream) as case:
+        gaps: list[None] = []
+        case.channel.on_reinitialized = lambda: gaps.append(None)
+        await until(lambda: len(case.heard) == 1)
+        assert len(gaps) == told
+
+
 @pytest.mark.parametrize("status", ["405 Method Not Allowed", "404 Not Found", "400 Bad Request", "501 X"])
 async def test_an_upstream_that_offers_no_stream_is_left_alone(status: str) -> None:
     upstream = Upstream()

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onemcp.upstream.oversized import Oversized, id_at_end, id_at_start
@@ -46,6 +46,7 @@ def test_an_id_after_the_result_is_read(tail: bytes, expected: int | None) -> No
     assert id_at_end(tail) == expected
 
 
+@settings(deadline=None)
 @given(st.integers(1, 1 << 60), st.sampled_from(["first", "last"]), st.integers(1, 50))
 def test_the_id_is_found_however_the_line_is_cut(number: int, place: str, step: int) -> None:
     ends = {"jsonrpc": "2.0", "id": number}
@@ -56,6 +57,7 @@ def test_the_id_is_found_however_the_line_is_cut(number: int, place: str, step: 
     assert found == [number]
 
 
+@settings(deadline=None)
 @given(LINES, st.integers(1, 50), st.integers(1, 30))
 def test_it_agrees_with_the_splitter(lines: list[bytes], step: int, limit: int) -> None:
     stream = b"".join(line + b"\n" for line in lines)

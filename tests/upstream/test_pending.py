@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
@@ -132,6 +132,7 @@ async def test_the_place_of_a_request_is_known_while_it_waits(pending: Pending) 
 STEPS = st.tuples(st.sampled_from(["open", "resolve", "withdraw", "discard", "fail"]), st.integers(1, 8))
 
 
+@settings(deadline=None)
 @given(st.lists(STEPS, max_size=60))
 async def test_every_request_ends_exactly_once(steps: list[tuple[str, int]]) -> None:
     expired: list[int] = []

@@ -1,6 +1,6 @@
 """What is kept of a child's stderr, and what is passed on."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onemcp.upstream.stderr import BURST, LINE_LIMIT, RATE, RING_BYTES, RING_LINES, StderrTail
@@ -66,6 +66,7 @@ def test_without_a_listener_the_ring_is_kept_all_the_same() -> None:
     assert stderr.lines == ["one"] * RING_LINES
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=2000).map(lambda data: data * 20)))
 def test_the_ring_is_bounded_whatever_comes(pieces: list[bytes]) -> None:
     stderr, _, _ = tail()

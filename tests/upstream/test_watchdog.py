@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.channels import until
 from tests.support.marks import carrying
@@ -234,6 +234,7 @@ def test_a_group_without_its_leader_is_still_one() -> None:
 NAMES = st.text("ab:_ =0", max_size=8)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(NAMES, NAMES)), st.integers(1, 99), st.integers(1, 99))
 def test_only_the_exact_mark_counts(others: list[tuple[str, str]], ours: int, theirs: int) -> None:
     ward = Ward("here")

@@ -48,7 +48,8 @@ def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     parser = Parser(name, f"{COMMANDS[name].summary}.".capitalize())
     module.define(parser)
     code: int = module.run(parser.parse(rest), environ)
-    sys.stdout.flush()
+    if not sys.stdout.closed:  # the stdio transport closes it
+        sys.stdout.flush()
     return code
 
 

@@ -89,6 +89,11 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self.is_open = True
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether a request can be written now; a transport may know of its end before it has told us."""
+        return self.is_open and not self._transport.is_closing()
+
     def start(self, head: bytes, body: bytes, deadline: float, idle_limit: float) -> Future[Response]:
         """Begin an exchange; the future ends with its response or with HttpError.
 

@@ -94,7 +94,7 @@ class HttpClient(AbstractAsyncContextManager["HttpClient"]):
         connection = self._pool.take(now)
         if connection is None:
             connection = await self._pool.acquire(deadline)
-            while not connection.is_open:  # Lost between being given back and being given to us.
+            while not connection.is_usable:  # Lost between being given back and being given to us.
                 connection = await self._pool.acquire(deadline)
         ending = b"content-length: %d\r\n\r\n" % len(body) if body or head.startswith(b"POST") else b"\r\n"
         waiter = connection.start(head + ending, body, deadline, idle)

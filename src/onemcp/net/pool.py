@@ -78,7 +78,7 @@ class Pool:
         """The connection that was used last, if one is free and fresh."""
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_open:
+            if connection.is_usable:
                 if connection.reuse_until > now:
                     return connection
                 connection.abort()
@@ -144,7 +144,7 @@ class Pool:
             self._connecting -= 1
             if connection is None:
                 self._pass_room()
-        if self._closed or not connection.is_open:
+        if self._closed or not connection.is_usable:
             connection.abort()
             raise HttpError(Fault.LOST, "closed the connection as soon as it was made", sent=False)
         return connection

@@ -95,6 +95,8 @@ class Launch:
         return self.unfit(what)
 
 
+_OUTBOX: Final = 64 * 1024
+"""Bytes that wait for the end of a turn of the loop; as much as a pipe takes at once."""
 _TRANSIENT: Final = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ENFILE, errno.EMFILE})
 """The same start may work later."""
 
@@ -109,6 +111,8 @@ class Child(asyncio.SubprocessProtocol):
         """Its status, negative for a signal, as soon as it has ended; whoever else holds its pipes."""
         self.drained: asyncio.Future[None] = loop.create_future()
         """Done when nothing more comes from its stdout."""
+        self.silent: asyncio.Future[None] = loop.create_future()
+        """Done when nothing more comes from its stderr either."""
         self.is_clogged = False
         """It has not taken what was written so far."""
         self._takes_input = False
@@ -117,6 +121,8 @@ class Child(asyncio.SubprocessProtocol):
         self._window = 0.0
         self._spent = 0.0
         self._resumption: asyncio.TimerHandle | None = None
+        self._outbox: list[bytes] = []
+        self._outbox_bytes = 0
         self._transport: asyncio.SubprocessTransport
         self._stdin: asyncio.WriteTransport
 
@@ -173,14 +179,20 @@ class Child(asyncio.SubprocessProtocol):
         """One of the pipes is closed."""
         if fd == 0:
             self._takes_input = False
-        elif fd == 1 and not self.drained.done():
-            self.drained.set_result(None)
+            return
+        self._feeds.pop(fd, None)
+        for end, is_over in ((self.drained, 1 not in self._feeds), (self.silent, not self._feeds)):
+            if is_over and not end.done():
+                end.set_result(None)
 
     def process_exited(self) -> None:
         """It has ended."""
         status = self._transport.get_returncode()
         if not self.exited.done():
             self.exited.set_result(status if status is not None else 255)
+        if self._resumption is not None:
+            self._resumption.cancel()
+            self._resume()  # What it wrote last is wanted now.
 
     def pause_writing(self) -> None:
         """It does not read as fast as we write."""
@@ -193,20 +205,36 @@ class Child(asyncio.SubprocessProtocol):
     @property
     def backlog(self) -> int:
         """Bytes written that it has not taken."""
-        return self._stdin.get_write_buffer_size() if self._takes_input else 0
+        return self._stdin.get_write_buffer_size() + self._outbox_bytes if self._takes_input else 0
 
     def write(self, data: bytes) -> bool:
-        """Queue for its stdin; never blocks. False if that is closed and nothing was handed over."""
+        """Queue for its stdin; never blocks. False if that is closed and nothing was handed over.
+
+        What is written in one turn of the loop goes into the pipe at once, which under load saves nearly one system
+        call of the three that a call to a child costs.
+        """
         if not self._takes_input or self._stdin.is_closing():
             return False
-        self._stdin.write(data)
-        return not self._stdin.is_closing()
+        if not self._outbox:
+            self._loop.call_soon(self._flush)
+        self._outbox.append(data)
+        self._outbox_bytes += len(data)
+        if self._outbox_bytes > _OUTBOX:
+            self._flush()
+        return True
+
+    def _flush(self) -> None:
+        if self._outbox and self._takes_input and not self._stdin.is_closing():
+            self._stdin.write(b"".join(self._outbox))
+        self._outbox.clear()
+        self._outbox_bytes = 0
 
     async def stop(self, patience: float) -> None:
         """Close its stdin, then SIGTERM, then SIGKILL to its group, `patience` seconds apart; take it off the loop.
 
         Safe to call twice. Cancelled, it goes straight to SIGKILL.
         """
+        self._flush()
         self._takes_input = False
         try:
             self._stdin.close()

@@ -222,6 +222,9 @@ class HttpChannel:
             UpstreamError: it could not be sent, or was not accepted.
         """
         self._check()
+        deadline = self._loop.time() + NOTIFY_TIMEOUT
+        if self._renewal.is_running:
+            await self._renewal.wait(deadline)
         body = envelope.notification(method, params)
         session_id = self._session.id
         try:
@@ -229,7 +232,6 @@ class HttpChannel:
         except UpstreamError as error:
             if error.reason is not Reason.SESSION_LOST:
                 raise
-            deadline = self._loop.time() + NOTIFY_TIMEOUT
             await self._renew(session_id, deadline)
             await self._post(body)
         if method == INITIALIZED:

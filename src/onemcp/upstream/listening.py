@@ -5,6 +5,7 @@ kept open as long as the upstream offers it; that it breaks or is missing never 
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from typing import Final
@@ -33,6 +34,8 @@ _ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 _WANTED: Final = b'{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}'
 _WORTH_A_RETRY: Final = frozenset({408, 409, 425, 429})
 
+_log = logging.getLogger("onemcp.upstream")
+
 
 class Listening:
     """Keeps the stream open: `run` returns when the upstream offers none (any more)."""
@@ -43,10 +46,9 @@ class Listening:
         self._inbound = inbound
         self._loop = asyncio.get_running_loop()
         self.on_gap: Callable[[], None] = lambda: None
-        """Called when the stream is open again after one whose place in the events is not known."""
+        """Called when the stream is open again after a time in which something may have been missed."""
         self.on_session_lost: Callable[[str], None] = lambda _: None
         """Called with the session's id when the upstream says that it is gone."""
-        self.strays = 0
         self._last_event_id = ""
         self._retry = RETRY
         self._delay = 0.0
@@ -65,10 +67,10 @@ class Listening:
             if self._ended:
                 return
             lasted = self._loop.time() - started
-            self._delay = (
-                self._retry if lasted >= STEADY else min(max(self._retry, self._delay * 2), MAX_DELAY)
-            )
-            self._gap = self._gap or lasted >= STEADY
+            if lasted >= STEADY:
+                self._gap = True
+                self._delay = 0.0
+            self._delay = min(max(self._retry, self._delay * 2), MAX_DELAY)
             await asyncio.sleep(max(self._delay, MIN_DELAY) * random.uniform(1.0, 1.2))  # noqa: S311 - spreads load
 
     async def _listen(self, next_id: Callable[[], int], meta: bytes) -> None:
@@ -78,6 +80,7 @@ class Listening:
             head, body = self._ask(next_id, meta)
             response = await self._endpoint.send(head, body, timeout=IDLE_LIMIT, idle=IDLE_LIMIT)
         except UpstreamError:
+            self._gap = True
             return
         if response.stream is None:
             self._refused(response, session_id)
@@ -98,6 +101,7 @@ class Listening:
         """No stream: for good, unless the status says that it is not meant so."""
         status = response.status
         if status >= 500 or status in _WORTH_A_RETRY:
+            self._gap = True
             return
         self._ended = True
         if self._opened and session_id and is_session_loss(response):
@@ -114,7 +118,6 @@ class Listening:
         except HttpError:
             return  # Whatever it was: the next stream is opened after the delay.
         finally:
-            self.strays += parser.oversized
             stream.close()
 
     def _take(self, event: Event) -> None:
@@ -122,23 +125,19 @@ class Listening:
             self._set_last_event_id(event.id)
         if event.retry is not None:
             self._retry = min(event.retry / 1000, MAX_DELAY)
+        self._delay = 0.0  # It speaks, so what ends the stream is its own way of pacing us (SEP-1699).
         if not is_message(event):
             return
         try:
             messages = open_messages(event.data)
-        except RpcError:
-            self.strays += 1
+        except RpcError as error:
+            _log.debug("%s: an event is no message: %s", self._endpoint.server, error)
             return
         for message in messages:
-            if message.method == _ACKNOWLEDGED:
-                continue
-            if message.method:
-                self._delay = 0.0
+            if message.method and message.method != _ACKNOWLEDGED:
                 self._inbound(message)
             elif self._session.is_stateless and message.error is not ABSENT:
                 self._ended = True  # It does not offer subscriptions after all.
-            elif not self._session.is_stateless:
-                self.strays += 1
 
     def _set_last_event_id(self, event_id: str) -> None:
         """An id that cannot be sent back is as good as none."""

@@ -58,7 +58,7 @@ def refusal(server: str, response: Response) -> UpstreamError:
     """The error for an answer that is not the one to the request; an HttpStatusError unless the status is a success."""
     status = response.status
     if 200 <= status < 300:
-        kind = response.header(b"content-type") or "no content type"
+        kind = _one_line(response.header(b"content-type")) or "no content type"
         return UpstreamError(
             server, Reason.PROTOCOL, f"answered {status} without an answer to the request ({kind})"
         )

@@ -65,9 +65,9 @@ class Session:
         if not self.is_stateless or not (request.name or request.headers):
             return head
         try:
-            if request.name:
-                head += field_lines((("mcp-name", encode_value(request.name)),))
-            return head + field_lines(request.headers)
+            if request.name:  # What `encode_value` gives needs no check: it is printable ASCII.
+                head += f"mcp-name: {encode_value(request.name)}\r\n".encode()
+            return head + field_lines(request.headers) if request.headers else head
         except ValueError as error:
             raise UpstreamError(
                 self._endpoint.server, Reason.PROTOCOL, f"cannot be asked this: {error}", ran=False

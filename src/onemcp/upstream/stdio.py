@@ -25,13 +25,13 @@ from onemcp.upstream.watchdog import Watchdog
 from onemcp.wire.envelope import (
     Envelope,
     is_batch,
-    notification,
     one_line,
     open_object,
     parse,
     parse_batch,
-    request,
 )
+from onemcp.wire.envelope import notification as notification_line
+from onemcp.wire.envelope import request as request_line
 from onemcp.wire.framing import LineSplitter
 from onemcp.wire.revisions import BATCH_REVISIONS, STATELESS_REVISIONS
 
@@ -45,7 +45,7 @@ _SUBSCRIPTION: Final = "io.modelcontextprotocol/subscriptionId"
 _NEVER_ENDING: Final = 16
 """A line of this many times the limit is taken for one that never ends."""
 _LAST_ANSWERS: Final = 0.2
-"""Seconds after the exit in which answers that are in the pipe are still read."""
+"""Seconds after the exit in which what is in the pipes is still read; somebody else may hold them open."""
 
 _log = logging.getLogger("onemcp.upstream.stdio")
 
@@ -125,8 +125,8 @@ class StdioChannel:
             await watchdog.release(self._tag)
             raise
         watchdog.started(self._tag, self._child.pid)
-        self._child.exited.add_done_callback(self._on_exit)
-        self._child.drained.add_done_callback(self._on_drained)
+        for end in (self._child.exited, self._child.drained, self._child.silent):
+            end.add_done_callback(self._on_end)
         return self
 
     def __repr__(self) -> str:
@@ -151,11 +151,11 @@ class StdioChannel:
 
     # Out
 
-    async def request(self, request_: Request) -> Reply:
+    async def request(self, request: Request) -> Reply:
         """Send and wait for the answer; see `Channel.request`."""
         self._check()
-        request_id, future = self._pending.open(request_.timeout, request_.sink)
-        if not self._child.write(request(request_id, request_.method, request_.params) + b"\n"):
+        request_id, future = self._pending.open(request.timeout, request.sink)
+        if not self._child.write(request_line(request_id, request.method, request.params) + b"\n"):
             self._pending.discard(request_id)
             raise self._unheard()
         try:
@@ -167,7 +167,7 @@ class StdioChannel:
     async def notify(self, method: str, params: bytes = b"") -> None:
         """Send a notification; see `Channel.notify`. Never waits."""
         self._check()
-        if not self._child.write(notification(method, params) + b"\n"):
+        if not self._child.write(notification_line(method, params) + b"\n"):
             raise self._unheard()
 
     def respond(self, message: bytes) -> None:
@@ -210,7 +210,7 @@ class StdioChannel:
         """Tell the child that nobody waits; not before the revision is agreed (initialize cannot be cancelled)."""
         if self._revision and not self.closed.done():
             params = b'{"requestId":%d,"reason":"nobody waits for the answer any more"}' % request_id
-            self.respond(notification(_CANCELLED, params))
+            self.respond(notification_line(_CANCELLED, params))
 
     # In
 
@@ -300,16 +300,11 @@ class StdioChannel:
 
     # The end
 
-    def _on_exit(self, _: Future[int]) -> None:
-        if self._child.drained.done():
+    def _on_end(self, _: Future[int] | Future[None]) -> None:
+        """The process or one of its streams has ended: give the others a moment to follow."""
+        if self._child.exited.done() and self._child.silent.done():
             self._finish()
-        else:
-            self._farewell = self._loop.call_later(_LAST_ANSWERS, self._finish)
-
-    def _on_drained(self, _: Future[None]) -> None:
-        if self._child.exited.done():
-            self._finish()
-        elif not self.closed.done():
+        elif self._farewell is None and (self._child.exited.done() or self._child.drained.done()):
             self._farewell = self._loop.call_later(_LAST_ANSWERS, self._finish)
 
     def _finish(self) -> None:

@@ -101,7 +101,7 @@ def open_object(raw: Raw | bytes) -> dict[str, Raw]:
     Raises:
         RpcError: -32602 for what is not an object.
     """
-    if raw is ABSENT or not bytes(raw):
+    if raw is ABSENT or not raw:
         return {}
     try:
         return _decode_object(raw)
@@ -144,15 +144,12 @@ def notification(method: str, params: bytes = b"") -> bytes:
 
 def success(request_id: Raw | bytes, result: Raw | bytes) -> bytes:
     """The answer to a request, its id and result as they came."""
-    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (bytes(request_id), bytes(result))
+    return b"".join((b'{"jsonrpc":"2.0","id":', request_id, b',"result":', result, b"}"))
 
 
 def failure(request_id: Raw | bytes | None, error: Raw | bytes) -> bytes:
     """An error answer around an encoded error object; without an id where the request's could not be read."""
-    return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (
-        bytes(request_id) if request_id else b"null",
-        bytes(error),
-    )
+    return b"".join((b'{"jsonrpc":"2.0","id":', request_id or b"null", b',"error":', error, b"}"))
 
 
 def error_object(error: RpcError) -> bytes:

@@ -10,6 +10,8 @@ WRITE_TIMEOUT: Final = 60.0
 
 JSON: Final = b"content-type: application/json\r\n"
 
+_COPIED: Final = 16 * 1024
+"""A body up to this size is copied behind its head, which is cheaper than a second write."""
 _STATUS: Final = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
 }
@@ -66,18 +68,22 @@ class Response:
         """The whole answer in one write; `headers` are complete lines."""
         connection = self._connection
         self.started = self.finished = True
-        connection.write(
-            b"%b%b%b%bcontent-length: %d\r\n%b\r\n%b"
-            % (
-                _STATUS[status],
-                connection.date,
-                self.extra,
-                headers,
-                len(body),
-                b"" if connection.keeps else b"connection: close\r\n",
-                b"" if connection.is_head else body,
-            )
+        closing = b"" if connection.keeps else b"connection: close\r\n"
+        head = b"%b%b%b%b%bcontent-length: %d\r\n\r\n" % (
+            _STATUS[status],
+            connection.date,
+            self.extra,
+            headers,
+            closing,
+            len(body),
         )
+        if connection.is_head:
+            connection.write(head)
+        elif len(body) <= _COPIED:
+            connection.write(head + body)
+        else:
+            connection.write(head)
+            connection.write(body)
 
     def begin(self, status: int, headers: bytes) -> None:
         """Begin a stream; its end is `end`, or the end of the connection."""
