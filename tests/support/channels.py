@@ -31,6 +31,7 @@ class ScriptedChannel:
 
     def __init__(self, script: Script, inbound: Inbound) -> None:
         self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.on_reinitialized: Callable[[], None] = lambda: None
         self.script = script
         self.inbound = inbound
         self.asked: list[Request] = []

@@ -45,6 +45,8 @@ class Reply:
 class Channel(Protocol):
     """One open way to one upstream. Made and closed by the task that owns it; used by any."""
 
+    on_reinitialized: Callable[[], None]
+    """Set by the owner: called when the upstream may have changed unnoticed, so that it is listed again."""
     closed: Future[str]
     """Done when no request will be answered any more; its result says why, for a person."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
 from msgspec import Raw
 
 from onemcp.errors import RpcError
@@ -49,7 +50,13 @@ class Connection:
 
 def upstream_says(error: Raw) -> RpcError:
     """The error object of an upstream as an exception; tolerant of what is not one."""
-    members = open_object(error)
-    code = bytes(members.get("code", b""))
-    message = bytes(members.get("message", b'""')).decode().strip('"')
-    return RpcError(int(code) if code.lstrip(b"-").isdigit() else 0, message)
+    try:
+        stated = msgspec.json.decode(error, type=_Stated)
+    except msgspec.DecodeError:
+        return RpcError(0, "an error that is none by JSON-RPC")
+    return RpcError(stated.code, stated.message)
+
+
+class _Stated(msgspec.Struct):
+    code: int = 0
+    message: str = ""

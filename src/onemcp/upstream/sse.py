@@ -5,6 +5,7 @@ Source: basic/transports, HTTP with SSE (2024-11-05).
 
 import asyncio
 from asyncio import Future
+from collections.abc import Callable
 from math import inf
 from typing import Final, Self
 from urllib.parse import urljoin
@@ -40,6 +41,7 @@ class SseChannel:
         """Use `open`."""
         loop = asyncio.get_running_loop()
         self.closed: Future[str] = loop.create_future()
+        self.on_reinitialized: Callable[[], None] = lambda: None
         self.strays = 0
         """Messages that were none, and answers that nobody waited for."""
         self._name = name

@@ -35,6 +35,8 @@ from onemcp.wire.envelope import request as request_line
 from onemcp.wire.framing import LineSplitter
 from onemcp.wire.revisions import BATCH_REVISIONS, STATELESS_REVISIONS
 
+_FEW: Final = 4
+"""Requests under way up to which each is written by itself."""
 _MAX_BATCH: Final = 1000
 _NOISE_TOLD: Final = 5
 _NOISE_SHOWN: Final = 200
@@ -83,6 +85,7 @@ class StdioChannel:
         loop = asyncio.get_running_loop()
         self.server = launch.server
         self.closed: Future[str] = loop.create_future()
+        self.on_reinitialized: Callable[[], None] = lambda: None
         self.noise = 0
         """Lines on its stdout that were no message."""
         self.unclaimed = 0
@@ -155,7 +158,8 @@ class StdioChannel:
         """Send and wait for the answer; see `Channel.request`."""
         self._check()
         request_id, future = self._pending.open(request.timeout, request.sink)
-        if not self._child.write(request_line(request_id, request.method, request.params) + b"\n"):
+        line = request_line(request_id, request.method, request.params) + b"\n"
+        if not self._child.write(line, together=len(self._pending) > _FEW):
             self._pending.discard(request_id)
             raise self._unheard()
         try:

@@ -165,6 +165,7 @@ class Supervisor:
 
     def _open(self, connection: Connection, offering: Offering) -> None:
         connection.channel.closed.add_done_callback(lambda _: self._wake.set())
+        connection.channel.on_reinitialized = self._mark_dirty
         changed = _difference(self.listed, offering)
         self.connection = connection
         self.offering = offering
@@ -269,11 +270,14 @@ class Supervisor:
                 waiter.set_result(None)
         self._listener(self, before.state, changed)
 
+    def _mark_dirty(self) -> None:
+        self._dirty = True
+        self._wake.set()
+
     def _inbound(self, envelope: Envelope) -> None:
         """What the upstream sends on its own."""
         if envelope.method in _CHANGES:
-            self._dirty = True
-            self._wake.set()
+            self._mark_dirty()
         elif envelope.is_request and self._channel is not None:
             if envelope.method == "ping":
                 self._channel.respond(success(envelope.id, b"{}"))
