@@ -29,7 +29,7 @@ from onemcp.ops.signals import Signals
 from onemcp.seal.keyring import Keyring
 from onemcp.stdio import StdioEdge
 from onemcp.upstream.negotiate import Identity
-from onemcp.upstream.opener import ChannelOpener
+from onemcp.upstream.opener import ChannelOpener, unfitness
 from onemcp.web.app import WebApp
 from onemcp.web.control import ControlApp
 from onemcp.web.exchange import SlowExchanges
@@ -233,10 +233,13 @@ def _refuse_open_bind(settings: Settings) -> None:
 
 
 def _refuse_faults(plan: Plan) -> None:
-    """With --strict one faulty entry stops the start."""
-    faults = [spec.fault for spec in plan.document.specs if spec.fault is not None]
-    if plan.settings.strict and faults:
-        raise ConfigError(*faults)
+    """With --strict one entry that cannot start stops the start."""
+    if plan.settings.strict:
+        faults = [
+            fault for spec in plan.document.specs if (fault := unfitness(spec, plan.environ)) is not None
+        ]
+        if faults:
+            raise ConfigError(*faults)
 
 
 def _calm_collector() -> None:

@@ -15,6 +15,7 @@ from mcp.types import (
     ResourceTemplateReference,
     TextContent,
     TextResourceContents,
+    Tool,
 )
 from tests.support import legacy_server, sdk_server
 from tests.support.gateway import GatewayProcess, environment
@@ -24,6 +25,8 @@ from tests.support.watching import watching
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("clients")]
 
 MODES: Final = ("auto", "legacy", "2026-07-28")
+DISCOVERING: Final = ("auto", "legacy")
+"""A client that is told the revision asks nothing else about the server either."""
 SDK: Final = ("stdio", "http", "handshake-stdio", "handshake-http")
 OLD: Final = ("old-stdio", "old-http", "old-sse")
 SERVERS: Final = (*SDK, *(pytest.param(name, marks=LEGACY.mark) for name in OLD))
@@ -36,7 +39,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess
     subprocess.run(["git", "init", "--quiet", "."], cwd=folder, check=True)
     with ExitStack() as stack:
         entries = _servers(stack) | (_old_servers(stack) if LEGACY.is_there() else {})
-        running = GatewayProcess({"mcpServers": entries}, "--page-size", "5", folder=folder)
+        flags = ("--page-size", "5", "--async-batch-delay", "50")
+        running = GatewayProcess({"mcpServers": entries}, *flags, folder=folder)
         stack.enter_context(running)
         running.wait_settled()
         yield running
@@ -87,14 +91,14 @@ async def test_all_servers_are_offered_as_one(gateway: GatewayProcess, mode: str
         resources = [str(resource.uri) for resource in (await client.list_resources()).resources]
         listed = (await client.list_resource_templates()).resource_templates
         templates = [template.uri_template for template in listed]
-        assert client.instructions is not None
+        instructions = client.instructions
     servers = [*SDK, *(OLD if LEGACY.is_there() else ())]
     assert {tool.partition("_1mcp_")[0] for tool in tools} == {*servers, "time", "git"}
     assert prompts == [f"{server}_1mcp_greet" for server in servers]
     assert resources == [f"note://{server}/today" for server in servers]
     assert templates == [f"note://{server}/days/{{day}}" for server in servers]
-    for server in servers:
-        assert f"# {server}\n\nAsk {server} for sums." in client.instructions
+    if mode in DISCOVERING:
+        assert instructions == "\n\n".join(f"# {server}\n\nAsk {server} for sums." for server in servers)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -164,7 +168,7 @@ async def test_pages_are_there_for_those_who_ask_and_make_up_the_whole(
 ) -> None:
     async with connected(gateway, mode) as client:
         whole = (await client.list_tools()).tools
-    pages = []
+    pages: list[list[Tool]] = []
     async with connected(gateway, mode, "/mcp?pagination=true") as client:
         cursor = None
         while not pages or cursor is not None:
@@ -184,11 +188,12 @@ async def test_a_client_is_told_when_the_tools_of_a_server_change(
     async with watching(gateway.url, era) as watcher:
         before = await watcher.tools()
         await watcher.client.call_tool(f"{server}_1mcp_grow", {})
+        await watcher.told("tools")
         await watcher.sees(*before, leaf)
         assert said(await watcher.client.call_tool(leaf, {})) == "leaf"
         await watcher.client.call_tool(f"{server}_1mcp_shrink", {})
+        await watcher.told("tools", watcher.notices["tools"] + 1)
         await watcher.sees(*before)
-        assert watcher.notices["tools"] >= 2
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -197,8 +202,10 @@ async def test_a_server_alone_is_offered_under_its_own_names(
     gateway: GatewayProcess, server: str, mode: str
 ) -> None:
     async with connected(gateway, mode, f"/servers/{server}/mcp") as client:
-        assert client.instructions == f"Ask {server} for sums."
-        assert client.server_info.name == server
+        if mode in DISCOVERING:
+            assert client.instructions == f"Ask {server} for sums."
+            assert client.server_info is not None
+            assert client.server_info.name == server
         names = [tool.name for tool in (await client.list_tools()).tools]
         assert names == ["add", "fail", *(() if server in OLD else ("grow", "shrink"))]
         assert said(await client.call_tool("add", {"a": 1, "b": 1})) == "2"

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 PYTHON = Path(__file__).parents[2] / ".venv-legacy" / "bin" / "python"
 CITIES = ("Lagos", "Lima", "Lyon", "Oslo")
@@ -29,7 +29,7 @@ class LegacyServer:
     def __init__(self, name: str) -> None:
         self.base = ""
         self._command = command(name, "--http")
-        self._process: "subprocess.Popen[str] | None" = None
+        self._process: subprocess.Popen[str] | None = None
 
     @property
     def url(self) -> str:
@@ -41,7 +41,7 @@ class LegacyServer:
         """Its endpoint for HTTP+SSE."""
         return f"{self.base}/sse"
 
-    def __enter__(self) -> "LegacyServer":
+    def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -53,7 +53,7 @@ class LegacyServer:
         return self
 
     def __exit__(
-        self, kind: "type[BaseException] | None", error: "BaseException | None", trace: "TracebackType | None"
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         process = self._process
         assert process is not None
@@ -65,7 +65,7 @@ class LegacyServer:
 
 def build(name: str) -> Any:
     """The server itself."""
-    from mcp.server.fastmcp import FastMCP  # type: ignore[import-not-found]  # it is in the other environment
+    from mcp.server.fastmcp import FastMCP  # type: ignore[attr-defined]  # of the other environment
 
     server: Any = FastMCP(name, instructions=f"Ask {name} for sums.", log_level="ERROR")
     server.add_tool(_add, name="add")

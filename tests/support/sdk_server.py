@@ -81,13 +81,16 @@ def _add(a: int, b: int) -> int:
 
 
 def _fail() -> str:
-    raise ValueError("this tool always fails")
+    from mcp.server.mcpserver.exceptions import ToolError
+
+    raise ToolError("this tool always fails")
 
 
 def _add_template(server: Any, name: str) -> None:
-    @server.resource(f"note://{name}/days/{{day}}")
-    def day(day: str) -> str:
+    def of_day(day: str) -> str:
         return f"{day} at {name}"
+
+    server.resource(f"note://{name}/days/{{day}}")(of_day)
 
 
 def _greet(name: str) -> str:

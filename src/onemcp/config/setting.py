@@ -70,7 +70,11 @@ class Setting:
         if self.kind is Kind.CHOICE:
             return "one of " + ", ".join(self.choices)
         if self.kind in (Kind.INTEGER, Kind.MILLISECONDS):
-            bounds = f" from {self.low:g}" if self.high == _MOST else f" from {self.low:g} to {self.high:g}"
+            bounds = (
+                f" from {_plain(self.low)}"
+                if self.high == _MOST
+                else f" from {_plain(self.low)} to {_plain(self.high)}"
+            )
             return self.kind + bounds
         return "a text that is not empty" if self.kind is Kind.TEXT else self.kind
 
@@ -146,3 +150,8 @@ def nearest(word: str, words: Iterable[str]) -> str:
     found = difflib.get_close_matches(word.lower(), by_lower, n=3, cutoff=0.6)
     swapped = [candidate for candidate in found if sorted(candidate) == sorted(word.lower())]
     return by_lower[(swapped or found)[0]] if found else ""
+
+
+def _plain(number: float) -> str:
+    """As people write it: 1000000, 0.5."""
+    return str(int(number)) if number == int(number) else str(number)

@@ -26,9 +26,11 @@ Visible = Callable[[View, str, str], bool]
 class Notifier:
     """Batches changes and fans the notices out to the open streams."""
 
-    def __init__(self, delay: float, visible: Visible) -> None:
+    def __init__(self, delay: float, visible: Visible, prepare: Callable[[], object] = lambda: None) -> None:
+        """`prepare` is called before each notice: whoever hears it will ask for the lists at once."""
         self._batch = Batch(delay, CAP * delay)
         self._visible = visible
+        self._prepare = prepare
         self._streams: set[Stream] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._log: deque[dict[Kind, frozenset[str]]] = deque(maxlen=REMEMBERED)
@@ -54,6 +56,7 @@ class Notifier:
             self._timer = loop.call_at(due, self._flush)
             return
         notice = self._batch.take(loop.time())
+        self._prepare()
         self._log.append(notice)
         self.sent += 1
         for stream in list(self._streams):

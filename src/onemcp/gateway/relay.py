@@ -32,6 +32,7 @@ from onemcp.wire.translate import adapt_error, adapt_params, adapt_result
 REQUEST_TIMEOUT: Final = -32001
 RESOURCE_NOT_FOUND: Final = -32002
 
+COMPLETE: Final = "completion/complete"
 NAMED: Final = {
     "tools/call": (Listing.TOOLS, "name"),
     "prompts/get": (Listing.PROMPTS, "name"),
@@ -65,7 +66,7 @@ class Relay:
             RpcError: the name leads nowhere, or the upstream did not answer.
         """
         listing, member = NAMED[method]
-        route = await self._resolve(ctx, listing, text(params.get(member), member))
+        route = await self._resolve(ctx, method, listing, text(params.get(member), member))
         if route.headers and ctx.headers is not None:
             _check_param_headers(route, params.get("arguments", _NO_ARGUMENTS), ctx.headers)
         params[member] = route.encoded
@@ -82,17 +83,17 @@ class Relay:
             listing, member = Listing.PROMPTS, "name"
         else:
             listing, member = Listing.TEMPLATES, "uri"
-        route = await self._resolve(ctx, listing, text(reference.get(member), f"ref.{member}"))
+        route = await self._resolve(ctx, COMPLETE, listing, text(reference.get(member), f"ref.{member}"))
         reference[member] = route.encoded
         params["ref"] = Raw(encode(reference))
-        return await self._deliver(ctx, "completion/complete", params, route)
+        return await self._deliver(ctx, COMPLETE, params, route)
 
-    async def _resolve(self, ctx: CallContext, listing: Listing, name: str) -> Route:
+    async def _resolve(self, ctx: CallContext, method: str, listing: Listing, name: str) -> Route:
         route = self._find(ctx, listing, name)
         if route is None:
             await self._await_owner(ctx, name)
             route = self._find(ctx, listing, name)
-        if route is None or not isinstance(self._decide(ctx, listing, route), Allow):
+        if route is None or not isinstance(self._decide(ctx, method, route), Allow):
             raise self._unknown(ctx, listing, name)
         return route
 
@@ -108,13 +109,13 @@ class Relay:
             return None
         return _expanded(matches[0], name)
 
-    def _decide(self, ctx: CallContext, listing: Listing, route: Route) -> object:
+    def _decide(self, ctx: CallContext, method: str, route: Route) -> object:
         return decide(
             ctx.principal,
             ctx.view,
             self._runtime.tags(route.upstream),
             route.upstream,
-            listing.value,
+            method,
             route.key,
         )
 

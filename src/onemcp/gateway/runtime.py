@@ -4,6 +4,7 @@ Configuration comes in as specs and goes through the reload plan; the first one 
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from onemcp.upstream.pool import UpstreamPool
 from onemcp.upstream.supervisor import Opener, Supervisor
 
 _EMPTY: Final = Catalog()
+_log = logging.getLogger("onemcp.gateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,14 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         self.options = options
         self.identity = identity
         self.pool = UpstreamPool(opener, identity, self._upstream_changed)
-        self.notifier = Notifier(options.batch_delay, self.shows)
+        self.notifier = Notifier(options.batch_delay, self.shows, lambda: self.catalog)
         self.listeners: list[Callable[[UpstreamChanged], None]] = []
         self._specs: tuple[UpstreamSpec, ...] = ()
         self._tags: dict[str, frozenset[str]] = {}
         self._catalog: Catalog | None = _EMPTY
         self._claims = _EMPTY.claims
         self._solo: dict[str, Catalog] = {}
+        self._told: frozenset[str] = frozenset()
         self._settled = asyncio.Event()
         self.revision = 0
         """Counts catalogs; what is derived from one is kept only as long as its number stands."""
@@ -102,6 +105,7 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
             shelves = [shelf for supervisor in self.pool if (shelf := _shelf(supervisor)) is not None]
             self._catalog = merge(shelves, self.options.naming, self._claims)
             self._claims = self._catalog.claims
+            self._tell_warnings(self._catalog.warnings)
         return self._catalog
 
     def catalog_of(self, endpoint: str) -> Catalog:
@@ -130,6 +134,13 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
     def tags(self, upstream: str) -> frozenset[str]:
         """The tags of an upstream."""
         return self._tags.get(upstream, frozenset())
+
+    def _tell_warnings(self, warnings: Sequence[str]) -> None:
+        """What clients will not see under its own name, once each."""
+        for warning in warnings:
+            if warning not in self._told:
+                _log.warning("%s", warning)
+        self._told = frozenset(warnings)
 
     def _supervisor(self, name: str) -> Supervisor:
         supervisor = self.pool.get(name)

@@ -20,7 +20,6 @@ SHARE: Final = 0.25
 costs more is not read until it has paid for that with silence."""
 _LAST_WAIT: Final = 5.0
 """Seconds to wait for the end of a process that was sent SIGKILL (it may sleep in the kernel)."""
-_PATH_SHOWN: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class Launch:
         files = [file for file in found if file.is_file()]
         if not files:
             raise self.unfit(
-                f'command "{self.argv[0]}" was not found on PATH ({path[:_PATH_SHOWN]}); install it or give its full path'
+                f'command "{self.argv[0]}" was not found on PATH; install it or give its full path'
             )
         if not any(os.access(file, os.X_OK) for file in files):
             raise self.unfit(

@@ -1,7 +1,7 @@
 """A connection: a channel whose revision is agreed, with what the upstream said of itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 from msgspec import Raw
@@ -23,11 +23,12 @@ class Connection:
     instructions: str = ""
     own_meta: Mapping[str, Raw] | None = None
     """What goes into `_meta` of every request in the stateless era."""
+    era: Era = field(init=False)
+    """The era of the agreed revision."""
 
-    @property
-    def era(self) -> Era:
-        """The era of the agreed revision."""
-        return ERAS[self.revision]
+    def __post_init__(self) -> None:
+        """Derive what every call asks for."""
+        self.era = ERAS[self.revision]
 
     def __repr__(self) -> str:
         """Revision and liveness in one line."""

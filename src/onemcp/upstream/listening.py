@@ -18,6 +18,7 @@ from onemcp.upstream.channel import Inbound, Request
 from onemcp.upstream.endpoint import Endpoint
 from onemcp.upstream.refusal import is_session_loss
 from onemcp.upstream.session import Session
+from onemcp.upstream.subscription import LISTEN, WANTED
 from onemcp.wire import envelope
 from onemcp.wire.envelope import ABSENT
 from onemcp.wire.sse import Event, EventParser
@@ -28,10 +29,8 @@ STEADY: Final = 5.0
 """Seconds that a stream has to last for the next one to be opened without a longer delay."""
 MAX_DELAY: Final = 60.0
 MIN_DELAY: Final = 0.05
-LISTEN: Final = "subscriptions/listen"
 
 _ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
-_WANTED: Final = b'{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}'
 _WORTH_A_RETRY: Final = frozenset({408, 409, 425, 429})
 
 _log = logging.getLogger("onemcp.upstream")
@@ -94,7 +93,7 @@ class Listening:
     def _ask(self, next_id: Callable[[], int], meta: bytes) -> tuple[bytes, bytes]:
         if not self._session.is_stateless:
             return self._session.get_head(self._last_event_id), b""
-        params = b'{"notifications":%b,"_meta":%b}' % (_WANTED, meta)
+        params = b'{"notifications":%b,"_meta":%b}' % (WANTED, meta)
         return self._session.head(Request(LISTEN)), envelope.request(next_id(), LISTEN, params)
 
     def _refused(self, response: Response, session_id: str) -> None:

@@ -7,7 +7,7 @@ from typing import Self
 
 from onemcp.core.environment import child_environment
 from onemcp.core.spec import HttpTransport, StdioTransport, UpstreamSpec
-from onemcp.errors import Reason, UpstreamError
+from onemcp.errors import Problem, Reason, UpstreamError
 from onemcp.upstream.channel import Channel, Inbound
 from onemcp.upstream.child import Launch
 from onemcp.upstream.negotiate import Identity
@@ -48,12 +48,12 @@ class ChannelOpener:
         """
         match spec.transport:
             case StdioTransport() as transport:
-                launch = Launch(
-                    spec.name, transport.argv, child_environment(transport, self._environ), transport.cwd
-                )
-                return await StdioChannel.open(
+                launch = _launch(spec, transport, self._environ)
+                channel = await StdioChannel.open(
                     launch, inbound, self._watchdog, _teller(spec.name), self._limits
                 )
+                channel.meta = self._meta
+                return channel
             case HttpTransport(kind="sse") as transport:
                 from onemcp.upstream.sse import SseChannel  # noqa: PLC0415 - rare, and start-up is a budget
 
@@ -64,6 +64,20 @@ class ChannelOpener:
                 return HttpChannel(spec.name, transport, inbound, meta=self._meta, max_bytes=self._max_bytes)
             case None:
                 raise UpstreamError(spec.name, Reason.UNFIT, "has no transport", ran=False)
+
+
+def unfitness(spec: UpstreamSpec, environ: Mapping[str, str]) -> Problem | None:
+    """What would keep an upstream from starting, as far as can be seen without starting it; None if nothing."""
+    if isinstance(spec.transport, StdioTransport) and not spec.disabled:
+        try:
+            _launch(spec, spec.transport, environ).check()
+        except UpstreamError as error:
+            return Problem(error.what, key=f"mcpServers.{spec.name}")
+    return spec.fault
+
+
+def _launch(spec: UpstreamSpec, transport: StdioTransport, environ: Mapping[str, str]) -> Launch:
+    return Launch(spec.name, transport.argv, child_environment(transport, environ), transport.cwd)
 
 
 def _teller(server: str) -> Callable[[str], None]:

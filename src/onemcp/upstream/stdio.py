@@ -21,8 +21,10 @@ from onemcp.upstream.child import Child, Launch, ending
 from onemcp.upstream.oversized import Oversized
 from onemcp.upstream.pending import Pending
 from onemcp.upstream.stderr import StderrTail
+from onemcp.upstream.subscription import Subscription
 from onemcp.upstream.watchdog import Watchdog
 from onemcp.wire.envelope import (
+    ABSENT,
     Envelope,
     is_batch,
     one_line,
@@ -48,6 +50,8 @@ _NEVER_ENDING: Final = 16
 """A line of this many times the limit is taken for one that never ends."""
 _LAST_ANSWERS: Final = 0.2
 """Seconds after the exit in which what is in the pipes is still read; somebody else may hold them open."""
+_LAST_WORDS: Final = 1.0
+"""Seconds in which a child that has closed its input is expected to end."""
 
 _log = logging.getLogger("onemcp.upstream.stdio")
 
@@ -86,6 +90,8 @@ class StdioChannel:
         self.server = launch.server
         self.closed: Future[str] = loop.create_future()
         self.on_reinitialized: Callable[[], None] = lambda: None
+        self.meta = b"{}"
+        """The `_meta` of requests that the channel makes itself in the stateless era."""
         self.noise = 0
         """Lines on its stdout that were no message."""
         self.unclaimed = 0
@@ -98,6 +104,7 @@ class StdioChannel:
         self._splitter = LineSplitter(limits.line)
         self._oversized = Oversized(limits.line)
         self._stderr = StderrTail(on_stderr, time.monotonic)
+        self._subscription = Subscription(self._say, self._tell_owner)
         self._revision = ""
         self._takes_batches = False
         self._is_stateless = False
@@ -161,7 +168,7 @@ class StdioChannel:
         line = request_line(request_id, request.method, request.params) + b"\n"
         if not self._child.write(line, together=len(self._pending) > _FEW):
             self._pending.discard(request_id)
-            raise self._unheard()
+            raise await self._unheard()
         try:
             return await future
         except asyncio.CancelledError:
@@ -172,22 +179,31 @@ class StdioChannel:
         """Send a notification; see `Channel.notify`. Never waits."""
         self._check()
         if not self._child.write(notification_line(method, params) + b"\n"):
-            raise self._unheard()
+            raise await self._unheard()
 
     def respond(self, message: bytes) -> None:
         """Queue an answer of ours; see `Channel.respond`."""
+        self._say(one_line(message) + b"\n")
+
+    def _say(self, line: bytes) -> None:
+        """Write what nobody waits for; drops it if nothing can be sent now."""
         try:
             self._check()
         except UpstreamError as error:
-            _log.debug("an answer of ours is dropped: %s", error)
+            _log.debug("a message of ours is dropped: %s", error)
         else:
-            self._child.write(one_line(message) + b"\n")
+            self._child.write(line)
 
     def adopt(self, revision: str) -> None:
-        """From now on arrays are messages, if the revision has them, and requests given up are cancelled."""
+        """From now on arrays are messages, if the revision has them, and requests given up are cancelled.
+
+        A stateless child is asked to tell of changes.
+        """
         self._revision = revision
         self._takes_batches = revision in BATCH_REVISIONS
         self._is_stateless = revision in STATELESS_REVISIONS
+        if self._is_stateless:
+            self._subscription.begin(self.meta)
 
     async def aclose(self) -> None:
         """End the child and all that it started; see `Child.stop` and `Watchdog.release` for the bounds."""
@@ -207,14 +223,20 @@ class StdioChannel:
             what = f"has {self._child.backlog >> 20} MiB of messages unread; try again when it has caught up"
             raise UpstreamError(self.server, Reason.OVERLOADED, what, ran=False)
 
-    def _unheard(self) -> UpstreamError:
-        return UpstreamError(self.server, Reason.EXITED, "does not read its input any more", ran=False)
+    async def _unheard(self) -> UpstreamError:
+        """Why its input is closed: most likely it has just ended, and how says more than that it does not read."""
+        await asyncio.wait((self.closed,), timeout=_LAST_WORDS)
+        what = self.closed.result() if self.closed.done() else "does not read its input any more"
+        return UpstreamError(self.server, Reason.EXITED, what, ran=False)
 
     def _cancel(self, request_id: int) -> None:
         """Tell the child that nobody waits; not before the revision is agreed (initialize cannot be cancelled)."""
         if self._revision and not self.closed.done():
             params = b'{"requestId":%d,"reason":"nobody waits for the answer any more"}' % request_id
             self.respond(notification_line(_CANCELLED, params))
+
+    def _tell_owner(self) -> None:
+        self.on_reinitialized()
 
     # In
 
@@ -272,7 +294,9 @@ class StdioChannel:
 
     def _dispatch(self, envelope: Envelope, line: bytes) -> None:
         if not envelope.method:
-            if not self._pending.resolve(envelope):
+            if self._is_stateless and self._subscription.is_it(envelope.id):
+                self._subscription.end(refused=envelope.error is not ABSENT)
+            elif not self._pending.resolve(envelope):
                 self.unclaimed += 1
                 _log.debug("%s: nobody waits for this answer: %r", self.server, line[:_NOISE_SHOWN])
         elif self._is_stateless and (b"subscriptionId" in line or envelope.method == _CANCELLED):
@@ -287,6 +311,9 @@ class StdioChannel:
         """
         params = open_object(envelope.params)
         if envelope.method == _CANCELLED:
+            if self._subscription.is_it(params.get("requestId")):
+                self._subscription.end(refused=False)
+                return
             request_id = _integer(params.get("requestId"))
             error = UpstreamError(self.server, Reason.STREAM_LOST, "ended the request without an answer")
             self._pending.fail(error, request_id)
@@ -331,6 +358,7 @@ class StdioChannel:
         if self.closed.done():
             return
         self.closed.set_result(why)
+        self._subscription.close()
         self._stderr.close()
         self._pending.fail(lambda: UpstreamError(self.server, reason, why))
         self._pending.close()

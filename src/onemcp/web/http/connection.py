@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol, cast
+from typing import Final, NoReturn, Protocol, cast
 from urllib.parse import unquote_to_bytes
 
 import httptools
@@ -133,7 +133,7 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._size = 0
-        self._expects = False
+        self._named: dict[bytes, bytes] | None = None
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -146,15 +146,10 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
+        if self._named is not None:
+            return  # a trailer: nothing that decides about a request may come behind its body
         self._grow_head(len(name) + len(value))
-        name = name.lower()
-        self._headers.append((name, value))
-        if len(self._headers) > MAX_HEADERS:
-            raise _Refusal(431, f"more than {MAX_HEADERS} headers")
-        if name == b"expect":
-            self._expects = value.lower() == b"100-continue"
-        elif name == b"content-length" and value.isdigit() and int(value) > self.server.max_body:
-            raise _Refusal(413, f"the message is larger than {self.server.max_body} bytes")
+        self._headers.append((name.lower(), value))
 
     def _grow_head(self, size: int) -> None:
         self._size += size
@@ -164,14 +159,22 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """The body follows."""
         self._size = 0
-        if self._expects and self._task is None:
+        named = self._named = dict(self._headers)
+        if len(self._headers) > MAX_HEADERS:
+            raise _Refusal(431, f"more than {MAX_HEADERS} headers")
+        if int(named.get(b"content-length", b"0")) > self.server.max_body:
+            self._refuse_size()
+        if named.get(b"expect", b"").lower() == b"100-continue" and self._task is None:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _refuse_size(self) -> NoReturn:
+        raise _Refusal(413, f"the message is larger than {self.server.max_body} bytes")
 
     def on_body(self, chunk: bytes) -> None:
         """A piece of the body."""
         self._size += len(chunk)
         if self._size > self.server.max_body:
-            raise _Refusal(413, f"the message is larger than {self.server.max_body} bytes")
+            self._refuse_size()
         self._body.append(chunk)
 
     def on_message_complete(self) -> None:
@@ -187,7 +190,7 @@ class Connection(asyncio.Protocol):
             method.decode("latin-1"),
             unquote_to_bytes(target).decode("latin-1") if b"%" in target else target.decode("latin-1"),
             query,
-            dict(self._headers),
+            self._named or {},
             self._headers,
             b"".join(self._body) if len(self._body) != 1 else self._body[0],
         )

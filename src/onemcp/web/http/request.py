@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class Request:
-    """One HTTP request with its body.
+    """One HTTP request with its body; read only, though not frozen (that would cost each one 2 us).
 
     Of repeated headers the last one stands in `headers`; `header_lines` has them all, as they came.
     """
