@@ -95,7 +95,9 @@ def test_one_upstream_alone_keeps_all_names_and_uris() -> None:
 
 
 def test_a_disabled_tool_is_neither_listed_nor_routed() -> None:
-    catalog = merge([Shelf("time", shelf("time", "now", "zone").offering, frozenset({"zone"}))], ALWAYS, {})
+    catalog = merge(
+        [Shelf("time", shelf("time", "now", "zone").offering.without(frozenset({"zone"})))], ALWAYS, {}
+    )
     assert listed(catalog) == ["time_1mcp_now"]
     assert target(catalog, "time_1mcp_zone") is None
 
@@ -127,6 +129,20 @@ def test_unknown_fields_stay_where_they_were_in_a_renamed_tool() -> None:
     catalog = merge([Shelf("time", Offering({Listing.TOOLS: (item,)}))], ALWAYS, {})
     (entry,) = catalog.select(Listing.TOOLS, None)
     assert entry.fragment == b'{"vendor":{"x":1e400},"name":"time_1mcp_now","inputSchema":{},"zzz":[1, 2]}'
+
+
+def test_a_tool_s_user_interface_follows_its_resource() -> None:
+    def with_ui(upstream: str) -> Shelf:
+        ui = {"ui": {"resourceUri": "ui://chart", "csp": {}}, "other": 1}
+        resource = Item("ui://chart", b'{"uri":"ui://chart","name":"c"}')
+        return Shelf(
+            upstream, Offering({Listing.TOOLS: (tool("t", _meta=ui),), Listing.RESOURCES: (resource,)})
+        )
+
+    alone = merge([with_ui("a")], ALWAYS, {}).select(Listing.TOOLS, None)[0]
+    assert b'"resourceUri":"ui://chart"' in alone.fragment
+    both = merge([with_ui("a"), with_ui("b")], ALWAYS, {}).select(Listing.TOOLS, None)
+    assert b'"_meta":{"ui":{"resourceUri":"onemcp://b/ui://chart","csp":{}},"other":1}' in both[1].fragment
 
 
 names = st.text("abc", min_size=1, max_size=3)

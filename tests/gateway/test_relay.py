@@ -16,6 +16,8 @@ from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
+from onemcp.gateway.sessions import Sessions
+from onemcp.seal.keyring import Keyring
 from onemcp.wire.envelope import ABSENT, Envelope, encode
 from onemcp.wire.revisions import Era
 
@@ -40,9 +42,9 @@ def with_resources(*uris: str, templates: Any = (), **more: Any) -> dict[str, An
     script["resources/templates/list"] = {
         "resourceTemplates": [{"uriTemplate": t, "name": "r"} for t in templates]
     }
-    script["resources/read"] = lambda request: {
-        "contents": [{"uri": json.loads(request.params)["uri"], "text": "from here"}]
-    }
+    script["resources/read"] = more.get("resources/read") or (
+        lambda request: {"contents": [{"uri": json.loads(request.params)["uri"], "text": "from here"}]}
+    )
     return script
 
 
@@ -151,7 +153,7 @@ async def test_a_view_hides_an_upstream_from_calls_as_from_lists(running: Runnin
     async with running(Upstreams(a=handshake("echo"), b=handshake("echo")), specs=specs) as runtime:
         listed = await ask(runtime, "tools/list", {}, view)
         assert [tool["name"] for tool in listed["tools"]] == ["a_1mcp_echo"]
-        with pytest.raises(RpcError, match="Unknown tool: b_1mcp_echo$"):
+        with pytest.raises(RpcError, match=r"Unknown tool: b_1mcp_echo$"):
             await ask(runtime, "tools/call", {"name": "b_1mcp_echo"}, view)
         with pytest.raises(RpcError, match=r"did you mean a_1mcp_echo\?"):
             await ask(runtime, "tools/call", {"name": "echo"}, view)
@@ -221,6 +223,30 @@ async def test_links_in_a_tool_s_result_follow_the_listed_uris(running: Running)
         result = await ask(runtime, "tools/call", {"name": "a_1mcp_t"})
     assert result["content"][0]["uri"] == "onemcp://a/x://1"
     assert result["content"][1]["resource"]["uri"] == "onemcp://a/x://1"
+
+
+async def test_a_link_that_nobody_lists_is_read_where_it_came_from(running: Running) -> None:
+    link = {"content": [{"type": "resource_link", "uri": "hidden://7", "name": "l"}]}
+    upstreams = Upstreams(a=with_resources(), b=with_resources(**{"tools/call": link}))
+    session = Sessions(Keyring.ephemeral()).open("2025-11-25", "", Raw(b"{}"), 0.0)
+    ctx = CallContext(Era.HANDSHAKE, "2025-11-25", View(), session)
+    async with running(upstreams) as runtime:
+        with pytest.raises(RpcError, match="Unknown resource"):
+            await ask(runtime, "resources/read", {"uri": "hidden://7"}, ctx)
+        await ask(runtime, "tools/call", {"name": "b_1mcp_t"}, ctx)
+        result = await ask(runtime, "resources/read", {"uri": "hidden://7"}, ctx)
+        assert result["contents"][0]["uri"] == "hidden://7"
+        named = await ask(runtime, "resources/read", {"uri": "onemcp://b/other://1"})
+        assert named["contents"][0]["uri"] == "other://1"
+        with pytest.raises(RpcError, match="Unknown resource"):
+            await ask(runtime, "resources/read", {"uri": "onemcp://nobody/other://1"})
+
+
+async def test_one_upstream_alone_judges_its_uris_itself(running: Running) -> None:
+    alone = CallContext(Era.HANDSHAKE, "2025-11-25", View(), endpoint="a")
+    script = with_resources(**{"resources/read": Failure(-32002, "no such thing")})
+    async with running(Upstreams(a=script)) as runtime:
+        assert (await ask(runtime, "resources/read", {"uri": "any://1"}, alone))["message"] == "no such thing"
 
 
 @pytest.mark.parametrize(("ctx", "code"), [(HANDSHAKE, -32002), (STATELESS, -32602)])

@@ -2,7 +2,7 @@
 
 from msgspec import Raw
 
-from onemcp.gateway.sessions import LIFETIME, MAX_REMEMBERED, Sessions
+from onemcp.gateway.sessions import LIFETIME, MAX_GIVEN, MAX_REMEMBERED, Sessions
 from onemcp.seal.keyring import MAX_TOKEN, Keyring
 
 NONE = Raw(b"{}")
@@ -69,3 +69,12 @@ def test_memory_is_bounded_and_a_forgotten_session_comes_back() -> None:
     back = sessions.find(first.token, "", 1.0)
     assert back is not None
     assert back.sid == first.sid
+
+
+def test_only_the_latest_given_uris_are_remembered() -> None:
+    session = Sessions(ring).open("2025-11-25", "", NONE, 0.0)
+    session.note_given((f"x://{number}" for number in range(MAX_GIVEN + 5)), "a")
+    session.note_given(["x://5"], "b")
+    assert len(session.given) == MAX_GIVEN
+    assert list(session.given)[-1] == "x://5"
+    assert session.given["x://5"] == "b"

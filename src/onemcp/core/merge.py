@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+import msgspec
 from msgspec import Raw
 
 from onemcp.core.catalog import Catalog, Claim, Entry, Route
 from onemcp.core.names import prefixed
 from onemcp.core.offering import Item, Listing, Offering
 from onemcp.core.uris import Template, qualify
+from onemcp.errors import RpcError
 from onemcp.wire.envelope import encode, open_object
 
 
@@ -33,6 +35,8 @@ class Naming:
     """Longest name that common clients accept, in characters."""
 
 
+_ORDER: Final = (Listing.RESOURCES, Listing.TEMPLATES, Listing.TOOLS, Listing.PROMPTS)
+"""Resources first: tools may point to them."""
 VERBATIM: Final = Naming(NamePolicy.NEVER)
 """One upstream alone: every name as it is."""
 
@@ -43,14 +47,11 @@ class Shelf:
 
     upstream: str
     offering: Offering
-    disabled_tools: frozenset[str] = frozenset()
 
     def items(self, listing: Listing) -> list[Item]:
-        """Its entries of one list without the disabled ones; of two with one key the first."""
+        """Its entries of one list; of two with one key the first."""
         seen: dict[str, Item] = {}
         for item in self.offering.items(listing):
-            if listing is Listing.TOOLS and item.key in self.disabled_tools:
-                continue
             seen.setdefault(item.key, item)
         return list(seen.values())
 
@@ -62,7 +63,7 @@ def merge(shelves: Sequence[Shelf], naming: Naming, claims: Mapping[Claim, str])
     others, so that a name a client has learnt never leads elsewhere.
     """
     merger = _Merger(naming, dict(claims))
-    for listing in Listing:
+    for listing in _ORDER:
         merger.add(listing, [(shelf, item) for shelf in shelves for item in shelf.items(listing)])
     return merger.catalog()
 
@@ -98,7 +99,9 @@ class _Merger:
             self._note(listing, route, full)
             if listed != key and key not in routes:
                 instead[key].append(listed)
-            entries.append(Entry(upstream, listed, _fragment(listing, item, listed)))
+            entries.append(
+                Entry(upstream, listed, _fragment(listing, item, listed, self._qualified.get(upstream, {})))
+            )
         self._entries[listing] = tuple(entries)
         self._routes[listing] = routes
         self._candidates[listing] = {key: tuple(names) for key, names in instead.items() if key not in routes}
@@ -151,12 +154,29 @@ class _Merger:
         )
 
 
-def _fragment(listing: Listing, item: Item, listed: str) -> bytes:
-    if listed == item.key:
+def _fragment(listing: Listing, item: Item, listed: str, uris: Mapping[str, str]) -> bytes:
+    """The entry under its listed name; `uris` are those of the same upstream that are listed otherwise."""
+    shows_ui = bool(uris) and listing is Listing.TOOLS and b'"resourceUri"' in item.raw
+    if listed == item.key and not shows_ui:
         return item.raw
     fields = open_object(item.raw)
     fields[listing.key] = Raw(encode(listed))
+    if shows_ui:
+        fields["_meta"] = _relinked(fields.get("_meta", Raw(b"{}")), uris)
     return encode(fields)
+
+
+def _relinked(meta: Raw, uris: Mapping[str, str]) -> Raw:
+    """The `_meta` of a tool whose user interface is one of these resources (extension io.modelcontextprotocol/ui)."""
+    try:
+        members = open_object(meta)
+        ui = open_object(members.get("ui", b"{}"))
+        uri = msgspec.json.decode(ui.get("resourceUri", b""), type=str)
+    except (RpcError, msgspec.DecodeError):
+        return meta
+    ui["resourceUri"] = Raw(encode(uris.get(uri, uri)))
+    members["ui"] = Raw(encode(ui))
+    return Raw(encode(members))
 
 
 Relist = Callable[[str], str]

@@ -1,7 +1,7 @@
 """What one connection offers: the entries of its lists as they came, each with the key it is called by."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from onemcp.wire.param_headers import ParamHeader
@@ -58,3 +58,10 @@ class Offering:
     def items(self, listing: Listing) -> tuple[Item, ...]:
         """The entries of one list, in the upstream's order."""
         return self.lists.get(listing, ())
+
+    def without(self, tools: frozenset[str]) -> "Offering":
+        """The offering less some tools."""
+        if not tools:
+            return self
+        kept = tuple(item for item in self.items(Listing.TOOLS) if item.key not in tools)
+        return replace(self, lists={**self.lists, Listing.TOOLS: kept})

@@ -16,6 +16,7 @@ from onemcp.core.merge import relisted
 from onemcp.core.names import prefixed
 from onemcp.core.offering import Listing
 from onemcp.core.spec import UpstreamSpec
+from onemcp.core.uris import unqualify
 from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.runtime import Runtime
@@ -26,7 +27,7 @@ from onemcp.wire.envelope import ABSENT, INTERNAL_ERROR, INVALID_PARAMS, encode,
 from onemcp.wire.inbound import HEADER_MISMATCH
 from onemcp.wire.param_headers import check_params, param_values
 from onemcp.wire.revisions import Era
-from onemcp.wire.rewrite import rewrite_uris
+from onemcp.wire.rewrite import rewrite_uris, uris_in
 from onemcp.wire.translate import adapt_error, adapt_params, adapt_result
 
 REQUEST_TIMEOUT: Final = -32001
@@ -48,6 +49,7 @@ _WORD: Final = {
 _MEANT_ELSEWHERE: Final = frozenset({Reason.UNREACHABLE, Reason.EXITED, Reason.STOPPING, Reason.SESSION_LOST})
 """Failures after which the upstream itself is in doubt."""
 
+_URI: Final = b'"uri"'
 _NO_ARGUMENTS: Final = Raw(b"{}")
 
 _decode_text = msgspec.json.Decoder(str).decode
@@ -104,10 +106,20 @@ class Relay:
             return route
         if listing is Listing.TEMPLATES:
             return catalog.route(Listing.RESOURCES, name)
-        matches = catalog.match(name, self._runtime.visible(ctx.view))
-        if len({match.upstream for match in matches}) != 1:
-            return None
-        return _expanded(matches[0], name)
+        if ctx.endpoint:
+            return _verbatim(ctx.endpoint, name)
+        return self._find_unlisted(ctx, name)
+
+    def _find_unlisted(self, ctx: CallContext, uri: str) -> Route | None:
+        """By a template of one upstream, else the name in the URI, else whose result last gave it to the session."""
+        matches = self._runtime.catalog.match(uri, self._runtime.visible(ctx.view))
+        if matches:
+            return _expanded(matches[0], uri) if len({match.upstream for match in matches}) == 1 else None
+        named = unqualify(uri)
+        if named is not None and self._runtime.pool.get(named[0]) is not None:
+            return _verbatim(*named, listed=uri)
+        giver = ctx.session.given.get(uri) if ctx.session is not None else None
+        return _verbatim(giver, uri) if giver is not None else None
 
     def _decide(self, ctx: CallContext, method: str, route: Route) -> object:
         return decide(
@@ -204,6 +216,8 @@ class Relay:
             relist = relisted(self._runtime.catalog, route.upstream)
             if relist is not None:
                 result = rewrite_uris(result, relist)
+            if ctx.session is not None and _URI in bytes(result):
+                ctx.session.note_given(uris_in(result), route.upstream)
         return Reply(result, ABSENT)
 
 
@@ -236,6 +250,10 @@ def _check_param_headers(route: Route, arguments: Raw, headers: Mapping[bytes, b
 
 def _prefix(spec: UpstreamSpec, separator: str) -> str:
     return prefixed(spec.name, "", separator, limit=1000)
+
+
+def _verbatim(upstream: str, uri: str, listed: str = "") -> Route:
+    return Route(upstream, uri, Raw(encode(uri)), listed or uri)
 
 
 def _expanded(template: Route, uri: str) -> Route:

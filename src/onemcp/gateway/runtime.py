@@ -159,7 +159,7 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
                 previous,
                 supervisor.life.reason,
                 supervisor.life.since - supervisor.previous_since,
-                supervisor.offering if supervisor.life.state is State.READY else None,
+                supervisor.listed if supervisor.life.state is State.READY else None,
             )
             for listener in self.listeners:
                 listener(event)
@@ -175,4 +175,4 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
 
 def _shelf(supervisor: Supervisor) -> Shelf | None:
     offering = supervisor.listed
-    return Shelf(supervisor.spec.name, offering, supervisor.spec.disabled_tools) if offering else None
+    return Shelf(supervisor.spec.name, offering) if offering else None

@@ -5,6 +5,7 @@ Any later process with the same key recognises the id, so that a restart ends no
 
 import os
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -18,6 +19,7 @@ LIFETIME: Final = 7 * 24 * 3600.0
 """Seconds after which a session id is no longer accepted."""
 MAX_REMEMBERED: Final = 10_000
 """Sessions whose record is in memory; an older one is rebuilt from its id when it comes back."""
+MAX_GIVEN: Final = 256
 MAX_CAPABILITIES: Final = 400
 """Bytes of client capabilities that fit into an id; larger ones are reduced to their names."""
 
@@ -29,11 +31,11 @@ class Session:
         "capabilities",
         "endpoint",
         "expires",
+        "given",
         "log_level",
         "revision",
         "seen",
         "sid",
-        "streaming",
         "token",
     )
 
@@ -47,8 +49,16 @@ class Session:
         self.log_level = ""
         self.seen = -1
         """The last notice (of `Notifier`) that reached the client; negative for a client of a process before."""
-        self.streaming = False
-        """Whether its listening stream is open."""
+        self.given: dict[str, str] = {}
+        """URIs that results gave to the client, and which upstream's; the latest `MAX_GIVEN`."""
+
+    def note_given(self, uris: Iterable[str], upstream: str) -> None:
+        """A result of this upstream gave these URIs to the client."""
+        for uri in uris:
+            self.given.pop(uri, None)
+            self.given[uri] = upstream
+        for uri in list(self.given)[: max(0, len(self.given) - MAX_GIVEN)]:
+            del self.given[uri]
 
     def __repr__(self) -> str:
         """Id (shortened) and revision."""

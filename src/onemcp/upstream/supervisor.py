@@ -81,8 +81,10 @@ class Supervisor:
 
     @property
     def listed(self) -> Offering | None:
-        """The offering that stands in the lists now."""
-        return self.offering if is_listed(self.life, self._loop.time()) else None
+        """The offering that stands in the lists now, without the tools that the configuration disables."""
+        if self.offering is None or not is_listed(self.life, self._loop.time()):
+            return None
+        return self.offering.without(self.spec.disabled_tools)
 
     async def ready(self, timeout: float) -> Connection:
         """The live connection; waits for it at most `timeout` seconds while there is hope.
@@ -166,7 +168,7 @@ class Supervisor:
     def _open(self, connection: Connection, offering: Offering) -> None:
         connection.channel.closed.add_done_callback(lambda _: self._wake.set())
         connection.channel.on_reinitialized = self._mark_dirty
-        changed = _difference(self.listed, offering)
+        changed = _difference(self.listed, offering.without(self.spec.disabled_tools))
         self.connection = connection
         self.offering = offering
         for warning in offering.warnings:

@@ -26,6 +26,18 @@ def rewrite_uris(result: Raw, relist: Callable[[str], str]) -> Raw:
     return Raw(encode(members))
 
 
+def uris_in(result: Raw) -> list[str]:
+    """The URIs that a result gives its reader: resource links and embedded resources."""
+    found: list[str] = []
+
+    def note(uri: str) -> str:
+        found.append(uri)
+        return uri
+
+    rewrite_uris(result, note)
+    return found
+
+
 def _rewrite_block(block: Any, relist: Callable[[str], str]) -> None:
     if not isinstance(block, dict):
         return
