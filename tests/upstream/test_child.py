@@ -34,14 +34,14 @@ def script(folder: Path, text: str, mode: int = 0o755) -> Path:
 def no_such_command(folder: Path) -> tuple[Launch, str]:
     return (
         Launch("one", ("nowhere",), {"PATH": f"{folder}:/none"}),
-        f'command "nowhere" was not found on PATH; install it or give its full path',
+        'command "nowhere" was not found on PATH; install it or give its full path',
     )
 
 
 def no_path_at_all(_: Path) -> tuple[Launch, str]:
     return (
         Launch("one", ("nowhere",), {}),
-        f'command "nowhere" was not found on PATH; install it or give its full path',
+        'command "nowhere" was not found on PATH; install it or give its full path',
     )
 
 
