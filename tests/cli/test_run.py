@@ -36,7 +36,7 @@ def test_arguments_come_from_a_file_or_standard_input(
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ('{"a": 1,}', "--args is not JSON: line 1 column 9"),
+        ('{"a": 1 2}', "--args is not JSON: line 1 column 9"),
         ("{\n  nope\n}", "--args is not JSON: line 2 column 3"),
         ("[1]", "--args is JSON, but not an object"),
         ('{"a": NaN}', "--args is not JSON: NaN is no JSON value"),

@@ -103,10 +103,9 @@ async def test_the_good_ones_answer_while_the_others_misbehave(fleet: GatewayPro
 
 
 @pytest.mark.parametrize("era", MODES)
-@pytest.mark.parametrize("server", ODD)
-async def test_what_is_only_noisy_answers_too(fleet: GatewayProcess, server: str, era: str) -> None:
+async def test_what_is_only_noisy_answers_too(fleet: GatewayProcess, era: str) -> None:
     async with connected(fleet, era) as client:
-        assert await echo(client, server, "still there") == "still there"
+        assert await asyncio.gather(*(echo(client, name, name) for name in ODD)) == list(ODD)
 
 
 async def test_liveness_is_answered(fleet: GatewayProcess) -> None:
@@ -114,7 +113,6 @@ async def test_liveness_is_answered(fleet: GatewayProcess) -> None:
         assert (await http.get(f"{fleet.base}/health/live")).status_code == 200
 
 
-@pytest.mark.parametrize("era", MODES)
 @pytest.mark.parametrize(
     ("server", "reason"),
     [
@@ -127,14 +125,16 @@ async def test_liveness_is_answered(fleet: GatewayProcess) -> None:
         ("huge", "huge: answered with more than 16 MiB"),
         ("huge-last", "huge-last: answered with more than 16 MiB"),
     ],
+    ids=lambda value: value.partition(":")[0],
 )
 async def test_a_call_in_vain_says_why_and_harms_nobody_else(
-    fleet: GatewayProcess, server: str, reason: str, era: str
+    fleet: GatewayProcess, server: str, reason: str
 ) -> None:
-    async with connected(fleet, era) as client:
-        with pytest.raises(MCPError, match=reason):
-            await echo(client, server)
-        assert await asyncio.gather(*(echo(client, name, name) for name in GOOD)) == list(GOOD)
+    async with connected(fleet, "legacy") as old, connected(fleet, "auto") as new:
+        for client in (old, new):
+            with pytest.raises(MCPError, match=reason):
+                await echo(client, server)
+            assert await echo(client, GOOD[0], server) == server
 
 
 @pytest.mark.parametrize("era", MODES)
@@ -152,16 +152,15 @@ async def test_a_child_that_was_killed_is_started_again(fleet: GatewayProcess, e
         before = await pid(client, GOOD[0])
         os.kill(before, signal.SIGKILL)
         async with asyncio.timeout(20):
-            while (after := await pid_once_back(client, GOOD[0])) == before:
+            while await pid_now(client, GOOD[0]) in (before, 0):
                 pass
-        assert after != before
         assert await echo(client, GOOD[0], "again") == "again"
 
 
-async def pid_once_back(client: Client, server: str) -> int:
-    """The process id of a server that may be on its way back."""
-    while True:
-        try:
-            return await pid(client, server)
-        except MCPError as error:
-            assert server in error.error.message
+async def pid_now(client: Client, server: str) -> int:
+    """The process id of a server; 0 if it is just away, which is said of that server."""
+    try:
+        return await pid(client, server)
+    except MCPError as error:
+        assert error.error.message.startswith(f"{server}: ")
+        return 0
