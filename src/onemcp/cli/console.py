@@ -20,9 +20,12 @@ _TIME_WIDTH: Final = len("30.0 s")
 
 
 class Console:
-    """Tells a person how the start goes. A stream that breaks silences it and stops nothing."""
+    """Tells a person how the start goes. A stream that breaks silences it and stops nothing.
 
-    def __init__(self, out: TextIO, specs: Sequence[UpstreamSpec]) -> None:
+    `program` is how the other commands are called from where the person is.
+    """
+
+    def __init__(self, out: TextIO, specs: Sequence[UpstreamSpec], program: str = "1mcp") -> None:
         self._out: TextIO | None = out
         self._specs = specs
         self._endpoint = ""
@@ -35,6 +38,7 @@ class Console:
         self._told: dict[str, tuple[State, str]] = {}
         self._tools: dict[str, list[dict[str, Any]]] = {}
         self._settled = False
+        self._program = program
 
     def started(self, endpoint: str, config: str, reach: str = "") -> None:
         """The endpoint is open; the servers start now.
@@ -100,16 +104,21 @@ class Console:
         if not self._endpoint:
             return ""
         rows = [
-            (f"1mcp connect{self._reach}", "what to paste into Claude Code, Cursor, VS Code or Codex"),
-            (f"1mcp status{self._reach}", "how every server is"),
+            (
+                f"{self._program} connect{self._reach}",
+                "what to paste into Claude Code, Cursor, VS Code or Codex",
+            ),
+            (f"{self._program} status{self._reach}", "how every server is"),
         ]
         call = ""
         for spec in self._specs:
             example = example_call(self._tools.get(spec.name, ()))
             if example is not None:
                 target, arguments = shlex.quote(f"{spec.name}/{example[0]}"), shlex.quote(example[1])
-                rows.append((f"1mcp inspect {shlex.quote(spec.name)}{self._reach}", "what it offers"))
-                call = f"\n  1mcp run {target} --args {arguments}{self._reach}"
+                rows.append(
+                    (f"{self._program} inspect {shlex.quote(spec.name)}{self._reach}", "what it offers")
+                )
+                call = f"\n  {self._program} run {target} --args {arguments}{self._reach}"
                 break
         return f" Try next, in another terminal:\n\n{plain(table(rows, indent=2) + call)}\n"
 

@@ -80,7 +80,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     settings = replace(resolve(environ, typed, document.settings), config=str(path))
     _note((*settings.notices, *document.notices))
     logging.configure(settings.log_level)
-    console = Console(sys.stdout if settings.transport == "http" else sys.stderr, document.specs)
+    out = sys.stdout if settings.transport == "http" else sys.stderr
+    console = Console(out, document.specs, _program(sys.argv[0]))
 
     def started(gateway: app.Started) -> None:
         console.started(gateway.endpoint, str(path), _reach(settings, gateway.endpoint))
@@ -88,6 +89,11 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     app.run(app.Plan(settings, document, environ), started, console.changed)
     console.stopped()
     return Exit.OK
+
+
+def _program(called: str) -> str:
+    """How this program was called: by a path from here, else by its name."""
+    return called if called.startswith((".", "..")) and called.endswith("1mcp") else "1mcp"
 
 
 def _note(notices: Iterable[str]) -> None:
