@@ -11,12 +11,12 @@ from typing import Final
 import msgspec
 
 from onemcp.core.access import View
-from onemcp.core.changes import Kind
 from onemcp.errors import RpcError
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.streams import Stream
+from onemcp.gateway.subscriptions import subscribe
 from onemcp.wire.envelope import (
     ABSENT,
     INVALID_PARAMS,
@@ -74,7 +74,7 @@ class StdioEdge:
                             calls.create_task(self._take(line)).add_done_callback(
                                 lambda _: self._slots.release()
                             )
-                for stream in self._subscriptions.values():
+                for stream in list(self._subscriptions.values()):
                     stream.end()
         finally:
             read_end.close()
@@ -113,7 +113,7 @@ class StdioEdge:
         if envelope.method == "notifications/cancelled":
             with contextlib.suppress(RpcError):
                 requested = open_object(envelope.params).get("requestId", b"")
-                stream = self._subscriptions.get(bytes(requested))
+                stream = self._subscriptions.pop(bytes(requested), None)
                 if stream is not None:
                     stream.end()
 
@@ -154,23 +154,20 @@ class StdioEdge:
         return success(envelope.id, result)
 
     def _listen(self, envelope: Envelope) -> bytes:
-        subscription = bytes(envelope.id)
-        self._subscribe(subscription, Stream(View(), kinds=frozenset(Kind), subscription=subscription))
-        meta = b'"_meta":{"io.modelcontextprotocol/subscriptionId":%b}' % subscription
-        return (
-            b'{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":'
-            b'{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true},%b}}' % meta
-        )
+        wanted = subscribe(envelope, View())
+        self._subscribe(bytes(envelope.id), wanted.stream, wanted.result)
+        return wanted.acknowledgement
 
-    def _subscribe(self, key: bytes, stream: Stream) -> None:
+    def _subscribe(self, key: bytes, stream: Stream, last: bytes = b"") -> None:
         self._subscriptions[key] = stream
-        self._listeners.create_task(self._pump(key, stream))
+        self._listeners.create_task(self._pump(key, stream, last))
 
-    async def _pump(self, key: bytes, stream: Stream) -> None:
+    async def _pump(self, key: bytes, stream: Stream, last: bytes) -> None:
         with self._runtime.notifier.listening(stream):
             while (message := await stream.next()) is not None:
                 await self._write(message)
-        del self._subscriptions[key]
+        if self._subscriptions.pop(key, None) is not None and last:
+            await self._write(last)
 
     async def _write(self, message: bytes) -> None:
         async with self._writing:

@@ -1,16 +1,14 @@
 """The stateless era at the HTTP edge: every request says all of itself."""
 
 import asyncio
-from typing import Final
 
 from msgspec import Raw
 
-from onemcp.core.changes import Kind
 from onemcp.errors import RpcError
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
-from onemcp.gateway.streams import Stream
+from onemcp.gateway.subscriptions import subscribe
 from onemcp.web.post import Post
 from onemcp.web.streaming import serve_stream
 from onemcp.wire.envelope import (
@@ -26,12 +24,6 @@ from onemcp.wire.envelope import (
 )
 from onemcp.wire.inbound import HEADER_MISMATCH, STATUS, check_request, repeated
 from onemcp.wire.revisions import LATEST_STATELESS, Era
-
-_FILTERS: Final = {
-    "toolsListChanged": Kind.TOOLS,
-    "promptsListChanged": Kind.PROMPTS,
-    "resourcesListChanged": Kind.RESOURCES,
-}
 
 
 class Stateless:
@@ -89,19 +81,9 @@ class Stateless:
         check_request(envelope.method, open_object(envelope.params), post.request.headers)
 
     async def _listen(self, post: Post, envelope: Envelope) -> None:
-        asked = open_object(open_object(envelope.params).get("notifications", ABSENT))
-        granted = {name: kind for name, kind in _FILTERS.items() if bytes(asked.get(name, b"")) == b"true"}
-        subscription = bytes(envelope.id)
-        stream = Stream(post.narrowing.view, post.endpoint, frozenset(granted.values()), subscription)
-        meta = b'"_meta":{"io.modelcontextprotocol/subscriptionId":%b}' % subscription
-        honoured = b",".join(b'"%b":true' % name.encode() for name in granted)
-        acknowledged = (
-            b'{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged",'
-            b'"params":{"notifications":{%b},%b}}' % (honoured, meta)
-        )
-        result = success(envelope.id, b'{"resultType":"complete",%b}' % meta)
-        with self._runtime.notifier.listening(stream):
-            await serve_stream(stream, post.response, first=acknowledged, last=result)
+        wanted = subscribe(envelope, post.narrowing.view, post.endpoint)
+        with self._runtime.notifier.listening(wanted.stream):
+            await serve_stream(wanted.stream, post.response, first=wanted.acknowledgement, last=wanted.result)
 
 
 def _present_task() -> asyncio.Task[object]:

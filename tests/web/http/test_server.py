@@ -9,7 +9,6 @@ import pytest
 from tests.web.http.conftest import Open, Wire
 
 from onemcp.errors import StartError
-from onemcp.web.http import server as module
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response
 from onemcp.web.http.server import bind, bind_unix, serving
@@ -61,8 +60,7 @@ async def test_stopping_finishes_what_is_in_flight_and_closes_what_is_idle(site:
         assert not it.server.connections
 
 
-async def test_what_never_finishes_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GRACE", 0.01)
+async def test_what_never_finishes_is_cut() -> None:
     cancelled = asyncio.Event()
 
     async def never(request: Request, response: Response) -> None:
@@ -73,7 +71,7 @@ async def test_what_never_finishes_is_cut(monkeypatch: pytest.MonkeyPatch) -> No
 
     sock = bind("127.0.0.1", 0)
     port = sock.getsockname()[1]
-    async with serving(never, sock, 1000) as server:
+    async with serving(never, sock, 1000, grace=0.01) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(GET)
         async with asyncio.timeout(5):

@@ -26,9 +26,10 @@ GRACE: Final = 3.0
 class Server:
     """What all connections of one listening socket share."""
 
-    def __init__(self, handler: Handler, max_body: int) -> None:
+    def __init__(self, handler: Handler, max_body: int, grace: float = GRACE) -> None:
         self.handler = handler
         self.max_body = max_body
+        self.grace = grace
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
         self.is_stopping = False
@@ -55,10 +56,10 @@ class Server:
             self._timer.cancel()
         for connection in list(self.connections):
             connection.close()
-        await self._emptied(GRACE)
+        await self._emptied(self.grace)
         for connection in list(self.connections):
             connection.abort()
-        await self._emptied(GRACE)
+        await self._emptied(self.grace)
 
     def forget(self, connection: Connection) -> None:
         """A connection has ended."""
@@ -76,9 +77,11 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(handler: Handler, sock: socket.socket, max_body: int) -> AsyncIterator[Server]:
+async def serving(
+    handler: Handler, sock: socket.socket, max_body: int, grace: float = GRACE
+) -> AsyncIterator[Server]:
     """Serve on a bound socket while the block runs; then finish what is in flight, bounded, and close the socket."""
-    server = Server(handler, max_body)
+    server = Server(handler, max_body, grace)
     listener = await server.loop.create_server(lambda: Connection(server), sock=sock, backlog=BACKLOG)
     try:
         yield server
