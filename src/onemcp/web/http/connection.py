@@ -10,10 +10,10 @@ from urllib.parse import unquote_to_bytes
 import httptools
 
 from onemcp.web.http.request import Request
-from onemcp.web.http.response import JSON, Response
+from onemcp.web.http.response import JSON, WRITE_TIMEOUT, Response
 
 MAX_HEAD: Final = 64 * 1024
-"""Bytes of request line and headers together."""
+"""Bytes of request line and headers together, and of one that has not ended, be it a trailer or a chunk's size."""
 MAX_HEADERS: Final = 128
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds from a request's first byte to its last."""
@@ -72,7 +72,12 @@ class Connection(asyncio.Protocol):
         self._response: Response | None = None
         self._upgraded: int | None = None
         self._is_fresh = True
+        self._is_paused = False
         self._lingers = False
+        self._unread = NEVER
+        """Bytes of output that the client had not read when its time was over last."""
+        self._pending = 0
+        """Bytes of what the parser has begun to read and not told of."""
         self._reset()
 
     # From the loop
@@ -94,7 +99,10 @@ class Connection(asyncio.Protocol):
             if self._upgraded is not None:
                 self._take_plain(data)
             else:
+                self._pending += len(data)
                 self._parser.feed_data(data)
+                if self._pending > MAX_HEAD:  # it has no bound of its own
+                    self._refuse_head()
         except httptools.HttpParserUpgrade as upgrade:
             self._ignore_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserCallbackError as error:
@@ -125,13 +133,15 @@ class Connection(asyncio.Protocol):
         """It has caught up."""
         self.is_clogged = False
         self.writable.set()
+        if self._task is None and self._waiting:
+            self._next()
 
     # From the parser
 
     def _reset(self) -> None:
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] = []
+        self._body: bytes | bytearray = b""
         self._size = 0
         self._named: dict[bytes, bytes] | None = None
 
@@ -146,6 +156,7 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
+        self._pending = 0
         if self._named is not None:
             return  # a trailer: nothing that decides about a request may come behind its body
         self._grow_head(len(name) + len(value))
@@ -154,11 +165,14 @@ class Connection(asyncio.Protocol):
     def _grow_head(self, size: int) -> None:
         self._size += size
         if self._size > MAX_HEAD:
-            raise _Refusal(431, f"request line and headers are larger than {MAX_HEAD} bytes")
+            self._refuse_head()
+
+    def _refuse_head(self) -> NoReturn:
+        raise _Refusal(431, f"request line and headers are larger than {MAX_HEAD} bytes")
 
     def on_headers_complete(self) -> None:
         """The body follows."""
-        self._size = 0
+        self._pending = self._size = 0
         named = self._named = dict(self._headers)
         if len(self._headers) > MAX_HEADERS:
             raise _Refusal(431, f"more than {MAX_HEADERS} headers")
@@ -172,13 +186,24 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, chunk: bytes) -> None:
         """A piece of the body."""
+        self._pending = 0
         self._size += len(chunk)
         if self._size > self.server.max_body:
             self._refuse_size()
-        self._body.append(chunk)
+        self._add(chunk)
+
+    def _add(self, chunk: bytes) -> None:
+        """Keep a piece of the body: the usual only one as it is, many in one buffer, however small they are."""
+        if not self._body:
+            self._body = chunk
+            return
+        if isinstance(self._body, bytes):
+            self._body = bytearray(self._body)
+        self._body += chunk
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        self._pending = 0
         parser = self._parser
         if parser.should_upgrade() and self._upgraded is None and self._plain_length():
             return  # its body is still to come, see `_ignore_upgrade`
@@ -188,18 +213,19 @@ class Connection(asyncio.Protocol):
         target, _, query = self._url.partition(b"?")
         request = Request(
             method.decode("latin-1"),
-            unquote_to_bytes(target).decode("latin-1") if b"%" in target else target.decode("latin-1"),
+            (unquote_to_bytes(target) if b"%" in target else target).decode(errors="replace"),
             query,
             self._named or {},
             self._headers,
-            b"".join(self._body) if len(self._body) != 1 else self._body[0],
+            bytes(self._body),
         )
         self._reset()
-        if self._task is None:
+        if self._task is None and not self.is_clogged:
             self._begin(request, is_http11, keeps)
             return
         self._waiting.append((request, is_http11, keeps))
-        if len(self._waiting) >= MAX_PIPELINED:
+        if len(self._waiting) >= MAX_PIPELINED or len(request.body) > HIGH_WATER:
+            self._is_paused = True
             self._transport.pause_reading()
 
     # An upgrade is ignored, as RFC 9110 section 7.8 allows; the parser then leaves the body to us.
@@ -222,7 +248,7 @@ class Connection(asyncio.Protocol):
         assert self._upgraded is not None  # only called while such a body is read
         mine, rest = data[: self._upgraded], data[self._upgraded :]
         self._upgraded -= len(mine)
-        self._body.append(mine)
+        self._add(mine)
         if self._upgraded == 0:
             self._complete(self._parser.get_method(), is_http11=True, keeps=True)
             self._restart(rest)
@@ -236,7 +262,7 @@ class Connection(asyncio.Protocol):
     # To the handler
 
     def _begin(self, request: Request, is_http11: bool, keeps: bool) -> None:  # noqa: FBT001 - two facts of a request
-        self.deadline = NEVER
+        self.deadline = self._unread = NEVER
         self._is_fresh = True
         self.is_head = request.method == "HEAD"
         self.is_http11 = is_http11
@@ -262,9 +288,11 @@ class Connection(asyncio.Protocol):
     def _next(self) -> None:
         if not self.keeps:
             self._transport.close()
-        elif self._waiting:
+            self.deadline = self.server.now + WRITE_TIMEOUT
+        elif self._waiting and not self.is_clogged:
             request, is_http11, keeps = self._waiting.popleft()
-            if len(self._waiting) == MAX_PIPELINED - 1:
+            if self._is_paused:
+                self._is_paused = False
                 self._transport.resume_reading()
             self._begin(request, is_http11, keeps)
         else:
@@ -308,7 +336,14 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def expire(self) -> None:
-        """Its time is over: between requests it just ends, within one it is told."""
+        """Its time is over: between requests it just ends, within one it is told; while it reads it has more."""
+        unread = self._transport.get_write_buffer_size()
+        if unread:
+            if unread >= self._unread:
+                self._transport.abort()
+            self._unread = unread
+            self.deadline = self.server.now + WRITE_TIMEOUT
+            return
         if not self._is_fresh and not self._lingers:
             self.keeps = False
             Response(self).send(408)

@@ -1,0 +1,100 @@
+"""The runtime: what follows when the configuration or an upstream changes."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+from tests.gateway.conftest import Running
+from tests.support.channels import Upstreams, handshake, spec, until
+
+from onemcp.core.events import UpstreamChanged
+from onemcp.core.lifecycle import State
+from onemcp.core.offering import Listing
+from onemcp.errors import Problem
+from onemcp.gateway.runtime import Runtime
+
+pytestmark = pytest.mark.anyio
+
+
+def listed(runtime: Runtime) -> list[str]:
+    return [entry.listed for entry in runtime.catalog.select(Listing.TOOLS, None)]
+
+
+async def test_a_reload_touches_only_what_changed(running: Running) -> None:
+    upstreams = Upstreams(a=handshake("x"), b=handshake("x"), c=handshake("x"), d=handshake("x"))
+    before = [spec("a"), spec("b"), spec("c")]
+    async with running(upstreams, specs=before) as runtime:
+        await runtime.apply([spec("a"), replace(spec("c"), connection_timeout=7.0), spec("d")])
+        await runtime.settled()
+        assert listed(runtime) == ["a_1mcp_x", "c_1mcp_x", "d_1mcp_x"]
+        assert [len(upstreams.channels[name]) for name in "abcd"] == [1, 1, 2, 1]
+        assert upstreams.last("b").closed.done()
+        assert not upstreams.channels["a"][0].closed.done()
+
+
+async def test_what_needs_no_new_connection_is_taken_over_while_running(running: Running) -> None:
+    upstreams = Upstreams(a=handshake("x", "y"))
+    async with running(upstreams) as runtime:
+        (supervisor,) = runtime.pool
+        changed = replace(supervisor.spec, tags=frozenset({"web"}), disabled_tools=frozenset({"y"}))
+        await runtime.apply([changed])
+        assert listed(runtime) == ["a_1mcp_x"]
+        assert runtime.tags("a") == {"web"}
+        assert len(upstreams.channels["a"]) == 1
+
+
+async def test_another_order_in_the_file_is_another_order_in_the_lists(running: Running) -> None:
+    upstreams = Upstreams(a=handshake("x"), b=handshake("x"))
+    specs = [spec("a"), spec("b")]
+    async with running(upstreams, specs=specs) as runtime:
+        await runtime.apply(specs[::-1])
+        assert listed(runtime) == ["b_1mcp_x", "a_1mcp_x"]
+
+
+async def test_a_faulty_or_disabled_entry_runs_nothing_and_holds_nobody_up(running: Running) -> None:
+    fault = Problem("no command", "give it one")
+    specs = [spec("a"), replace(spec("b"), transport=None, fault=fault), spec("c", disabled=True)]
+    async with running(Upstreams(a=handshake("x")), specs=specs) as runtime:
+        states = {s.spec.name: (s.life.state, s.life.reason) for s in runtime.pool}
+        assert states["b"] == (State.FAILED, "no command; give it one")
+        assert states["c"] == (State.DISABLED, "")
+        assert listed(runtime) == ["a_1mcp_x"]
+
+
+async def test_listeners_hear_of_every_move(running: Running) -> None:
+    upstreams = Upstreams(a=handshake("x"))
+    events: list[UpstreamChanged] = []
+    async with running(upstreams) as runtime:
+        runtime.listeners.append(events.append)
+        upstreams.last("a").die("was ended by signal SIGKILL")
+        await until(lambda: any(event.state is State.READY for event in events))
+    moves = [(event.previous, event.state) for event in events]
+    assert moves[:3] == [
+        (State.READY, State.BACKOFF),
+        (State.BACKOFF, State.CONNECTING),
+        (State.CONNECTING, State.READY),
+    ]
+    assert events[0].reason == "was ended by signal SIGKILL"
+    assert events[2].offering is not None
+
+
+async def test_a_name_that_had_to_be_shortened_is_told_once_when_it_is_loaded(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    upstreams = Upstreams(a=handshake("n" * 80))
+    with caplog.at_level(logging.WARNING, "onemcp.gateway"):
+        async with running(upstreams) as runtime:
+            await until(lambda: "too long for common clients" in caplog.text)
+            upstreams.last("a").script = handshake("n" * 80, "other")
+            upstreams.last("a").announce("tools")
+            await until(lambda: len(listed(runtime)) == 2)
+    assert caplog.text.count("too long for common clients") == 1
+
+
+async def test_a_killed_upstream_keeps_its_place_in_the_lists_while_it_comes_back(running: Running) -> None:
+    upstreams = Upstreams(a=handshake("x"))
+    async with running(upstreams) as runtime:
+        upstreams.last("a").die()
+        await until(lambda: runtime.pool.get("a").life.state is not State.READY)  # type: ignore[union-attr] # configured above
+        assert listed(runtime) == ["a_1mcp_x"]
+        await until(lambda: len(upstreams.channels["a"]) == 2)
