@@ -118,19 +118,21 @@ class Dispatcher:
                 "capabilities": {
                     name: value for name, value in _CAPABILITIES.items() if name in connection.capabilities
                 },
-                "serverInfo": connection.server_info,
+                "serverInfo": connection.server_info
+                if connection.server_info != _EMPTY
+                else self._own_info(),
             }
             instructions = connection.instructions
         else:
-            identity = self._runtime.identity
-            introduction = {
-                "capabilities": _CAPABILITIES,
-                "serverInfo": {"name": identity.name, "title": "onemcp gateway", "version": identity.version},
-            }
+            introduction = {"capabilities": _CAPABILITIES, "serverInfo": self._own_info()}
             instructions = self._instructions(ctx)
         if instructions:
             introduction["instructions"] = instructions
         return introduction
+
+    def _own_info(self) -> dict[str, str]:
+        identity = self._runtime.identity
+        return {"name": identity.name, "title": "onemcp gateway", "version": identity.version}
 
     async def _solo(self, ctx: CallContext) -> Connection:
         """The upstream of a single upstream's endpoint, which waits for it, bounded."""

@@ -21,7 +21,7 @@ def post(body: bytes, *headers: str, path: str = "/x", version: str = "1.1") -> 
 
 async def test_a_request_arrives_whole_and_its_answer_goes_back(site: Open) -> None:
     async with site() as it, it.connect() as wire:
-        wire.send(post(b"hello", "X-A: 1", "x-a: 2", path="/a%20b?c=%20&d"))
+        wire.send(post(b"hello", "X-A: 1", "x-a:  2 \t", path="/a%20b?c=%20&d"))
         assert (await wire.answer())[::2] == (200, b"hello")
     (request,) = it.seen
     assert (request.method, request.path, request.query) == ("POST", "/a b", b"c=%20&d")
@@ -165,6 +165,16 @@ async def test_an_offer_to_upgrade_is_ignored(site: Open, split: int) -> None:
         assert (await wire.answer())[2] == b"again"
         wire.send(b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         assert (await wire.answer())[0] == 200
+
+
+async def test_a_trailer_decides_nothing(site: Open) -> None:
+    chunks = b"5\r\nhello\r\n0\r\nX-A: evil\r\nHost: evil\r\n\r\n"
+    async with site() as it, it.connect() as wire:
+        wire.send(b"POST / HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+        assert (await wire.answer())[2] == b"hello"
+    (request,) = it.seen
+    assert (request.headers[b"x-a"], request.headers[b"host"]) == (b"1", b"h")
+    assert len(request.header_lines) == 3
 
 
 async def test_head_has_the_length_and_no_body(site: Open) -> None:

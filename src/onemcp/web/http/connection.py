@@ -160,7 +160,7 @@ class Connection(asyncio.Protocol):
         if self._named is not None:
             return  # a trailer: nothing that decides about a request may come behind its body
         self._grow_head(len(name) + len(value))
-        self._headers.append((name.lower(), value))
+        self._headers.append((name.lower(), value.strip(b" \t")))
 
     def _grow_head(self, size: int) -> None:
         self._size += size
