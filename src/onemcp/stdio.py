@@ -12,6 +12,7 @@ import msgspec
 
 from onemcp.core.access import View
 from onemcp.errors import RpcError
+from onemcp.gateway.calls import CANCELLED, Calls
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
@@ -38,6 +39,8 @@ from onemcp.wire.translate import VERSION_KEY
 
 MAX_IN_FLIGHT: Final = 256
 """Requests of the one client that are worked on at a time; reading waits for one to end."""
+MAX_UNREAD: Final = 1 << 20
+"""Bytes that the client may leave unread before progress messages are dropped."""
 _CHUNK: Final = 256 * 1024
 
 
@@ -51,6 +54,7 @@ class StdioEdge:
         self._revision = ""
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._subscriptions: dict[bytes, Stream] = {}
+        self._calls = Calls()
         self._listeners: asyncio.TaskGroup
         self._writing = asyncio.Lock()
 
@@ -103,14 +107,21 @@ class StdioEdge:
         if not envelope.is_request:
             self._note(envelope)
             return b""
+        key = self._calls.begin(envelope.id)
         try:
-            reply = await self._dispatch(envelope)
+            return await self._dispatch(envelope)
         except RpcError as error:
             return failure(envelope.id, error_object(error))
-        return reply
+        except asyncio.CancelledError:
+            if not self._calls.absorbed(key):
+                raise
+            return b""
+        finally:
+            self._calls.end(key)
 
     def _note(self, envelope: Envelope) -> None:
-        if envelope.method == "notifications/cancelled":
+        if envelope.method == CANCELLED:
+            self._calls.cancel(envelope)
             with contextlib.suppress(RpcError):
                 requested = open_object(envelope.params).get("requestId", b"")
                 stream = self._subscriptions.pop(bytes(requested), None)
@@ -130,11 +141,11 @@ class StdioEdge:
                 raise unsupported(version)
             if envelope.method == "subscriptions/listen":
                 return self._listen(envelope)
-            context = CallContext(Era.STATELESS, LATEST_STATELESS, View())
+            context = CallContext(Era.STATELESS, LATEST_STATELESS, View(), emit=self._emit)
         elif not self._revision and envelope.method != "ping":
             raise RpcError(INVALID_REQUEST, "send initialize first")
         else:
-            context = CallContext(Era.HANDSHAKE, self._revision, View())
+            context = CallContext(Era.HANDSHAKE, self._revision, View(), emit=self._emit)
         reply = await self._dispatcher.dispatch(context, envelope)
         if reply.error is not ABSENT:
             return failure(envelope.id, reply.error)
@@ -168,6 +179,11 @@ class StdioEdge:
                 await self._write(message)
         if self._subscriptions.pop(key, None) is not None and last:
             await self._write(last)
+
+    def _emit(self, message: bytes) -> None:
+        """A message that comes before an answer; dropped if the client is too slow to read it."""
+        if self._writer.transport.get_write_buffer_size() < MAX_UNREAD:
+            self._writer.write(one_line(message) + b"\n")
 
     async def _write(self, message: bytes) -> None:
         async with self._writing:

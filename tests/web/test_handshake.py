@@ -4,10 +4,13 @@ import asyncio
 import json
 
 import pytest
+from msgspec import Raw
 from tests.support.channels import Upstreams, handshake, spec
 from tests.web.conftest import ACCEPT, Serve, rpc
 
 from onemcp.seal.keyring import Keyring
+from onemcp.upstream.channel import Request
+from onemcp.wire.envelope import Envelope, encode
 from onemcp.wire.revisions import HANDSHAKE_REVISIONS
 
 pytestmark = pytest.mark.anyio
@@ -246,3 +249,48 @@ async def test_one_hung_upstream_harms_neither_lists_nor_calls_nor_liveness(edge
         assert (await it.client.get("/health/live")).status_code == 200
         assert not hanging.done()
         hanging.cancel()
+
+
+async def test_progress_comes_on_the_stream_of_its_request(edge: Serve) -> None:
+    def call(request: Request) -> object:
+        token = json.loads(request.params)["_meta"].get("progressToken")
+        if token is not None:
+            params = Raw(encode({"progressToken": token, "progress": 0.5}))
+            upstreams.last("a").inbound(Envelope("2.0", method="notifications/progress", params=params))
+        return {"content": []}
+
+    upstreams = Upstreams(a=handshake("t", **{"tools/call": call}))
+    async with edge(upstreams) as it:
+        session, _ = await it.initialize()
+        body = rpc("tools/call", name="a_1mcp_t", arguments={}, _meta={"progressToken": "p"})
+        answer = await it.post(body, mcp_session_id=session)
+        plain = await it.post(body, mcp_session_id=session, accept="application/json")
+    assert answer.headers["content-type"] == "text/event-stream"
+    told, result = (json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: "))
+    assert told["params"] == {"progressToken": "p", "progress": 0.5}
+    assert result["result"] == {"content": []}
+    assert plain.status_code == 200
+
+
+async def test_a_cancelled_request_is_cancelled_upstream_and_answered_as_such(edge: Serve) -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: object) -> object:
+        began.set()
+        try:
+            return await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with edge(Upstreams(a=handshake("t", **{"tools/call": hang}))) as it:
+        session, _ = await it.initialize()
+        call = asyncio.ensure_future(it.ask(session, "tools/call", name="a_1mcp_t"))
+        await began.wait()
+        other, _ = await it.initialize()
+        note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
+        await it.post(note, mcp_session_id=other)
+        assert not ended.is_set(), "another session's id is another request"
+        await it.post(note, mcp_session_id=session)
+        assert (await call)["error"]["message"] == "Request cancelled"
+        assert ended.is_set()
+        assert (await it.ask(session, "ping"))["result"] == {}

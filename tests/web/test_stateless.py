@@ -125,3 +125,21 @@ async def test_a_subscription_is_acknowledged_and_hears_what_it_asked_for(edge: 
         assert message["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"] == "L1"
     assert result["id"] == "L1"
     assert result["result"]["resultType"] == "complete"
+
+
+async def test_a_client_that_closes_its_request_has_cancelled_it(edge: Serve) -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: object) -> object:
+        began.set()
+        try:
+            return await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with edge(Upstreams(a=handshake("t", **{"tools/call": hang}))) as it:
+        call = asyncio.ensure_future(it.stateless("tools/call", name="a_1mcp_t"))
+        await began.wait()
+        call.cancel()
+        async with asyncio.timeout(5):
+            await ended.wait()

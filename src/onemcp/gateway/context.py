@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from onemcp.core.access import ANONYMOUS, Principal, View
+from onemcp.gateway.backchannel import Emit
 from onemcp.gateway.sessions import Session
 from onemcp.wire.revisions import Era
 
@@ -22,5 +23,7 @@ class CallContext:
     paged: bool = False
     """Whether lists come in pages."""
     principal: Principal = ANONYMOUS
+    emit: Emit | None = None
+    """Sends messages to the client while this request is answered; None where it takes none."""
     headers: Mapping[bytes, bytes] | None = None
     """The HTTP headers of a stateless-era request, which must agree with its arguments."""

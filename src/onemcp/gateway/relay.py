@@ -5,6 +5,7 @@ what that dict encodes to, so that what was decided on is what is forwarded.
 """
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Final
 
 import msgspec
@@ -18,6 +19,7 @@ from onemcp.core.offering import Listing
 from onemcp.core.spec import UpstreamSpec
 from onemcp.core.uris import unqualify
 from onemcp.errors import Reason, RpcError, UpstreamError
+from onemcp.gateway.backchannel import TOKEN
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.runtime import Runtime
 from onemcp.upstream.channel import Reply, Request
@@ -49,6 +51,7 @@ _WORD: Final = {
 _MEANT_ELSEWHERE: Final = frozenset({Reason.UNREACHABLE, Reason.EXITED, Reason.STOPPING, Reason.SESSION_LOST})
 """Failures after which the upstream itself is in doubt."""
 
+_PROGRESS: Final = b'"progressToken"'
 _URI: Final = b'"uri"'
 _NO_ARGUMENTS: Final = Raw(b"{}")
 
@@ -201,9 +204,30 @@ class Relay:
         headers: tuple[tuple[str, str], ...] = ()
         if route.headers and era is Era.STATELESS:
             headers = param_values(route.headers, params.get("arguments", _NO_ARGUMENTS))
-        return await connection.channel.request(
-            Request(method, encode(params), spec.request_timeout, route.key, headers)
-        )
+        request = Request(method, b"", spec.request_timeout, route.key, headers)
+        meta = params.get("_meta")
+        if meta is not None and _PROGRESS in bytes(meta):
+            return await self._ask_watched(ctx, request, params, connection, spec)
+        request.params = encode(params)
+        return await connection.channel.request(request)
+
+    async def _ask_watched(
+        self,
+        ctx: CallContext,
+        request: Request,
+        params: dict[str, Raw],
+        connection: Connection,
+        spec: UpstreamSpec,
+    ) -> Reply:
+        """Ask with a progress token of ours, or without one if the client could not be told of any progress."""
+        meta = open_object(params["_meta"])
+        token = meta.pop(TOKEN, None)
+        with ExitStack() as stack:
+            if token is not None and ctx.emit is not None:
+                watching = self._runtime.backchannel.watching(spec.name, ctx.emit, token)
+                meta[TOKEN] = stack.enter_context(watching)
+            request.params = encode({**params, "_meta": Raw(encode(meta))})
+            return await connection.channel.request(request)
 
     def _adapted(
         self, ctx: CallContext, method: str, route: Route, connection: Connection, reply: Reply

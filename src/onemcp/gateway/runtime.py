@@ -19,6 +19,7 @@ from onemcp.core.lifecycle import State
 from onemcp.core.merge import VERBATIM, Naming, Shelf, merge
 from onemcp.core.plan import plan
 from onemcp.core.spec import UpstreamSpec
+from onemcp.gateway.backchannel import Backchannel
 from onemcp.gateway.notifier import Notifier
 from onemcp.upstream.negotiate import Identity
 from onemcp.upstream.pool import UpstreamPool
@@ -46,7 +47,8 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
     def __init__(self, options: Options, opener: Opener, identity: Identity) -> None:
         self.options = options
         self.identity = identity
-        self.pool = UpstreamPool(opener, identity, self._upstream_changed)
+        self.backchannel = Backchannel()
+        self.pool = UpstreamPool(opener, identity, self._upstream_changed, self.backchannel.take)
         self.notifier = Notifier(options.batch_delay, self.shows, lambda: self.catalog)
         self.listeners: list[Callable[[UpstreamChanged], None]] = []
         self._specs: tuple[UpstreamSpec, ...] = ()

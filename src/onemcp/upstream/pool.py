@@ -8,16 +8,17 @@ from typing import Self
 
 from onemcp.core.spec import UpstreamSpec
 from onemcp.upstream.negotiate import Identity
-from onemcp.upstream.supervisor import Listener, Opener, Supervisor
+from onemcp.upstream.supervisor import Hearer, Listener, Opener, Supervisor
 
 
 class UpstreamPool(AbstractAsyncContextManager["UpstreamPool"]):
     """Starts, finds and stops supervisors. Leaving it stops all of them at once, within the bound of the slowest."""
 
-    def __init__(self, opener: Opener, identity: Identity, listener: Listener) -> None:
+    def __init__(self, opener: Opener, identity: Identity, listener: Listener, hear: Hearer) -> None:
         self._opener = opener
         self._identity = identity
         self._listener = listener
+        self._hear = hear
         self._supervisors: dict[str, Supervisor] = {}
         self._tasks: dict[Supervisor, asyncio.Task[None]] = {}
 
@@ -41,7 +42,7 @@ class UpstreamPool(AbstractAsyncContextManager["UpstreamPool"]):
 
     def start(self, spec: UpstreamSpec) -> None:
         """Begin with an upstream; its supervisor runs on its own from here."""
-        supervisor = Supervisor(spec, self._opener, self._identity, self._listener)
+        supervisor = Supervisor(spec, self._opener, self._identity, self._listener, self._hear)
         self._supervisors[spec.name] = supervisor
         self._tasks[supervisor] = asyncio.create_task(supervisor.run(), name=f"upstream {spec.name}")
 

@@ -33,6 +33,9 @@ Opener = Callable[[UpstreamSpec, Inbound], Awaitable[Channel]]
 Listener = Callable[["Supervisor", State, frozenset[Kind]], None]
 """Told after a move or a changed offering: the handle, its state before, the lists that changed."""
 
+Hearer = Callable[[str, Envelope], None]
+"""Told of every other notification of an upstream; must not block and must not raise."""
+
 _log = logging.getLogger("onemcp.upstream")
 _HOPEFUL: Final = frozenset({State.CONNECTING, State.BACKOFF, State.READY})
 _CHANGES: Final = {kind.method: kind for kind in Kind}
@@ -47,13 +50,21 @@ _KINDS: Final = {
 class Supervisor:
     """One upstream and the task that owns its connection."""
 
-    def __init__(self, spec: UpstreamSpec, opener: Opener, identity: Identity, listener: Listener) -> None:
+    def __init__(
+        self,
+        spec: UpstreamSpec,
+        opener: Opener,
+        identity: Identity,
+        listener: Listener,
+        hear: Hearer = lambda _upstream, _envelope: None,
+    ) -> None:
         self.spec = spec
         self.connection: Connection | None = None
         self.offering: Offering | None = None
         self._opener = opener
         self._identity = identity
         self._listener = listener
+        self._hear = hear
         self._loop = asyncio.get_running_loop()
         self.life = Life(_first_state(spec), self._loop.time(), reason=str(spec.fault or ""))
         self.started_at = self._loop.time()
@@ -286,6 +297,8 @@ class Supervisor:
             else:
                 error = RpcError(METHOD_NOT_FOUND, f"{envelope.method} is not offered to this server")
                 self._channel.respond(failure(envelope.id, error_object(error)))
+        else:
+            self._hear(self.spec.name, envelope)
 
 
 _EVENTS: Final = {Reason.UNFIT: Event.UNFIT, Reason.UNAUTHORIZED: Event.DENIED}

@@ -26,14 +26,16 @@ EVENT_STREAM: Final = (
 class Exchange:
     """The response side of one POST."""
 
-    __slots__ = ("_response", "_spoke", "_streaming", "headers", "streams_only")
+    __slots__ = ("_response", "_spoke", "_streaming", "headers", "streams_only", "takes_stream")
 
-    def __init__(self, response: Response, now: float, *, streams_only: bool) -> None:
+    def __init__(self, response: Response, now: float, *, takes_json: bool, takes_stream: bool) -> None:
         self._response = response
         self._streaming = False
         self._spoke = now
-        self.streams_only = streams_only
-        """The client takes nothing but an event stream."""
+        self.takes_stream = takes_stream
+        """The client takes an event stream for an answer."""
+        self.streams_only = not takes_json
+        """It takes nothing else."""
         self.headers = b""
         """Further header lines of the answer."""
 
@@ -46,6 +48,13 @@ class Exchange:
             self._begin()
         self._response.write(sse.encode(one_line(message)))
         self._response.end()
+
+    def emit(self, message: bytes) -> None:
+        """Send a message that comes before the answer; dropped if the client is too slow to read it."""
+        if not self._streaming:
+            self._begin()
+        if not self._response.is_clogged:
+            self._response.write(sse.encode(one_line(message)))
 
     def break_silence(self, now: float) -> None:
         """Turn the response into an event stream, or say on it that we are still here, if it is time for that."""

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Raw
 
 from onemcp.errors import RpcError
+from onemcp.gateway.calls import CANCELLED, REQUEST_CANCELLED
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
@@ -67,10 +68,26 @@ class Handshake:
             return
         session = self._session(post)
         if envelope.is_request:
-            message = await self._reply(post, session, envelope)
-            post.exchange.finish(message)
+            await self._request(post, session, envelope)
         else:
+            if envelope.method == CANCELLED:
+                session.calls.cancel(envelope)
             post.response.send(202)
+
+    async def _request(self, post: Post, session: Session, envelope: Envelope) -> None:
+        context = self._context(session, post.narrowing, post.endpoint)
+        if post.exchange.takes_stream:
+            context.emit = post.exchange.emit
+        key = session.calls.begin(envelope.id)
+        try:
+            message = await self._reply(context, envelope)
+        except asyncio.CancelledError:
+            if not session.calls.absorbed(key):
+                raise
+            message = failure(envelope.id, REQUEST_CANCELLED)
+        finally:
+            session.calls.end(key)
+        post.exchange.finish(message)
 
     def _session(self, post: Post) -> Session:
         token = post.request.headers.get(SESSION_HEADER)
@@ -89,8 +106,7 @@ class Handshake:
             Era.HANDSHAKE, session.revision, narrowing.view, session, endpoint, narrowing.paged
         )
 
-    async def _reply(self, post: Post, session: Session, envelope: Envelope) -> bytes:
-        context = self._context(session, post.narrowing, post.endpoint)
+    async def _reply(self, context: CallContext, envelope: Envelope) -> bytes:
         try:
             reply = await self._dispatcher.dispatch(context, envelope)
         except RpcError as error:
@@ -148,7 +164,7 @@ class Handshake:
             return failure(
                 envelope.id, error_object(RpcError(INVALID_REQUEST, "initialize may not be in a batch"))
             )
-        return await self._reply(post, session, envelope)
+        return await self._reply(self._context(session, post.narrowing, post.endpoint), envelope)
 
     async def listen(self, request: Request, response: Response, narrowing: Narrowing, endpoint: str) -> None:
         """The GET stream of a session; a second one takes the place of the first, whose client is gone or confused."""

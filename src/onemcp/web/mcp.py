@@ -72,7 +72,7 @@ class McpEndpoint:
         if not request.headers.get(b"content-type", b"").lower().startswith(b"application/json"):
             refuse(response, 415, "Content-Type must be application/json")
             return
-        exchange = Exchange(response, self._loop.time(), streams_only=not takes_json)
+        exchange = Exchange(response, self._loop.time(), takes_json=takes_json, takes_stream=takes_stream)
         if takes_stream:
             self._slow.add(exchange)
         try:

@@ -63,6 +63,8 @@ class Stateless:
                 post.narrowing.paged,
             )
             context.headers = post.request.headers
+            if post.exchange.takes_stream:
+                context.emit = post.exchange.emit
             reply = await self._dispatcher.dispatch(context, envelope)
         except RpcError as error:
             status = STATUS.get(error.code, 200)

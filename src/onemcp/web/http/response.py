@@ -109,6 +109,11 @@ class Response:
         else:
             self._connection.keeps = False
 
+    @property
+    def is_clogged(self) -> bool:
+        """The client reads more slowly than is written."""
+        return self._connection.is_clogged
+
     async def drained(self) -> None:
         """Wait until the client has read enough for more; one that reads nothing for too long is cut off."""
         if not self.gone and self._connection.is_clogged:

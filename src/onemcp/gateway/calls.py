@@ -1,0 +1,61 @@
+"""The requests of one client that are being answered, so that the client can cancel them.
+
+Source: basic/utilities/cancellation (2025-11-25).
+"""
+
+import asyncio
+from typing import Final
+
+from msgspec import Raw
+
+from onemcp.errors import RpcError
+from onemcp.wire.envelope import Envelope, error_object, open_object
+
+CANCELLED: Final = "notifications/cancelled"
+REQUEST_CANCELLED: Final = error_object(RpcError(-32800, "Request cancelled"))
+"""The answer to a request that its client cancelled; nobody is expected to read it."""
+
+
+class Calls:
+    """Requests in flight by id, which matches by type and value.
+
+    A client that uses an id twice at a time can only cancel the later request.
+    """
+
+    __slots__ = ("_cancelled", "_running")
+
+    def __init__(self) -> None:
+        self._running: dict[bytes, asyncio.Task[object]] = {}
+        self._cancelled: set[bytes] = set()
+
+    def begin(self, request_id: Raw) -> bytes:
+        """The present task answers this request; returns the key for the other methods."""
+        task = asyncio.current_task()
+        assert task is not None  # requests are answered in tasks
+        key = bytes(request_id)
+        self._running[key] = task
+        return key
+
+    def end(self, key: bytes) -> None:
+        """It is answered."""
+        self._running.pop(key, None)
+        self._cancelled.discard(key)
+
+    def cancel(self, notification: Envelope) -> None:
+        """End the request that a `notifications/cancelled` names; an unknown or finished one is ignored."""
+        try:
+            key = bytes(open_object(notification.params).get("requestId", b""))
+        except RpcError:
+            return
+        task = self._running.pop(key, None)
+        if task is not None:
+            self._cancelled.add(key)
+            task.cancel()
+
+    def absorbed(self, key: bytes) -> bool:
+        """Whether the cancellation that the present task has just caught was its client's; if so, it goes on."""
+        task = asyncio.current_task()
+        if key not in self._cancelled or task is None:
+            return False
+        task.uncancel()
+        return True
