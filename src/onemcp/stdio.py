@@ -5,17 +5,20 @@ Source: transports, stdio (2025-11-25); basic/transports/stdio (2026-07-28).
 
 import asyncio
 import contextlib
+import math
 import sys
 from typing import Final
 
 import msgspec
+from msgspec import Raw
 
 from onemcp.core.access import View
 from onemcp.errors import RpcError
 from onemcp.gateway.calls import CANCELLED, Calls
-from onemcp.gateway.context import CallContext
+from onemcp.gateway.context import DEFAULT_LOG_LEVEL, CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
+from onemcp.gateway.sessions import Session, Ticket
 from onemcp.gateway.streams import Stream
 from onemcp.gateway.subscriptions import subscribe
 from onemcp.wire.envelope import (
@@ -33,8 +36,15 @@ from onemcp.wire.envelope import (
     success,
 )
 from onemcp.wire.framing import LineSplitter
-from onemcp.wire.inbound import check_meta, unsupported
-from onemcp.wire.revisions import BATCH_REVISIONS, LATEST_STATELESS, STATELESS_REVISIONS, Era, negotiate
+from onemcp.wire.inbound import check_meta, log_level, unsupported
+from onemcp.wire.revisions import (
+    BATCH_REVISIONS,
+    LATEST_HANDSHAKE,
+    LATEST_STATELESS,
+    STATELESS_REVISIONS,
+    Era,
+    negotiate,
+)
 from onemcp.wire.translate import VERSION_KEY
 
 MAX_IN_FLIGHT: Final = 256
@@ -51,7 +61,7 @@ class StdioEdge:
         self._runtime = runtime
         self._dispatcher = dispatcher
         self._splitter = LineSplitter(max_bytes)
-        self._revision = ""
+        self._session: Session | None = None
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._subscriptions: dict[bytes, Stream] = {}
         self._calls = Calls()
@@ -96,7 +106,7 @@ class StdioEdge:
             await self._write(answer)
 
     async def _batch(self, line: bytes) -> bytes:
-        if self._revision not in BATCH_REVISIONS:
+        if self._session is None or self._session.revision not in BATCH_REVISIONS:
             raise RpcError(INVALID_REQUEST, "there are no batches in this revision")
         answers = await asyncio.gather(*(self._answer(parse(entry)) for entry in parse_batch(line)[:100]))
         present = [answer for answer in answers if answer]
@@ -141,11 +151,13 @@ class StdioEdge:
                 raise unsupported(version)
             if envelope.method == "subscriptions/listen":
                 return self._listen(envelope)
-            context = CallContext(Era.STATELESS, LATEST_STATELESS, View(), emit=self._emit)
-        elif not self._revision and envelope.method != "ping":
+            level = log_level(bytes(envelope.params), envelope)
+            self._runtime.want_logs(level)
+            context = CallContext(Era.STATELESS, LATEST_STATELESS, View(), emit=self._emit, log_level=level)
+        elif self._session is None and envelope.method != "ping":
             raise RpcError(INVALID_REQUEST, "send initialize first")
         else:
-            context = CallContext(Era.HANDSHAKE, self._revision, View(), emit=self._emit)
+            context = self._context()
         reply = await self._dispatcher.dispatch(context, envelope)
         if reply.error is not ABSENT:
             return failure(envelope.id, reply.error)
@@ -159,10 +171,18 @@ class StdioEdge:
             raise RpcError(INVALID_PARAMS, '"protocolVersion" must be a string') from None
         revision = negotiate(offered)
         result = await self._dispatcher.hello(CallContext(Era.HANDSHAKE, revision, View()))
-        if not self._revision:
+        if self._session is None:
             self._subscribe(b"", Stream(View()))
-        self._revision = revision
+        capabilities = params.get("capabilities", Raw(b"{}"))
+        self._session = Session("", Ticket("stdio", revision, math.inf, "", capabilities))
         return success(envelope.id, result)
+
+    def _context(self) -> CallContext:
+        """The context of a request of the one session, or of a ping before there is one."""
+        session = self._session
+        revision = session.revision if session is not None else LATEST_HANDSHAKE
+        level = (session.log_level if session is not None else "") or DEFAULT_LOG_LEVEL
+        return CallContext(Era.HANDSHAKE, revision, View(), session, emit=self._emit, log_level=level)
 
     def _listen(self, envelope: Envelope) -> bytes:
         wanted = subscribe(envelope, View())

@@ -26,29 +26,41 @@ def progress(token: object, **more: object) -> Envelope:
     return Envelope("2.0", method="notifications/progress", params=Raw(encode(params)))
 
 
+def message(level: str, **more: object) -> Envelope:
+    params = {"level": level, "data": "x", **more}
+    return Envelope("2.0", method="notifications/message", params=Raw(encode(params)))
+
+
 def test_a_token_is_ours_on_the_one_side_and_the_client_s_on_the_other() -> None:
     backchannel, heard = Backchannel(), list[bytes]()
-    with backchannel.watching("a", heard.append, Raw(b'"mine"')) as own:
-        backchannel.take("a", progress(int(bytes(own)), message="half", vendor={"x": 1}))
+    call = backchannel.begin("a", heard.append, "")
+    own = int(bytes(call.watch(Raw(b'"mine"'))))
+    backchannel.take("a", progress(own, message="half", vendor={"x": 1}))
+    call.hear(progress(own))
     assert json.loads(heard[0]) == {
         "jsonrpc": "2.0",
         "method": "notifications/progress",
         "params": {"progressToken": "mine", "progress": 1, "message": "half", "vendor": {"x": 1}},
     }
+    assert len(heard) == 2
 
 
 def test_after_the_call_nothing_is_heard_and_nothing_is_kept() -> None:
     backchannel, heard = Backchannel(), list[bytes]()
-    with backchannel.watching("a", heard.append, Raw(b"1")) as own:
-        pass
-    backchannel.take("a", progress(int(bytes(own))))
-    assert (heard, len(backchannel), backchannel.unclaimed) == ([], 0, 1)
+    call = backchannel.begin("a", heard.append, "debug")
+    own = int(bytes(call.watch(Raw(b"1"))))
+    backchannel.end(call)
+    backchannel.take("a", progress(own))
+    backchannel.take("a", message("error"))
+    assert (heard, len(backchannel), backchannel.unclaimed) == ([], 0, 2)
 
 
 def test_another_upstream_cannot_speak_for_it() -> None:
     backchannel, heard = Backchannel(), list[bytes]()
-    with backchannel.watching("a", heard.append, Raw(b"1")) as own:
-        backchannel.take("b", progress(int(bytes(own))))
+    call = backchannel.begin("a", heard.append, "debug")
+    own = int(bytes(call.watch(Raw(b"1"))))
+    backchannel.take("b", progress(own))
+    backchannel.take("b", message("error"))
     assert heard == []
 
 
@@ -62,11 +74,47 @@ def test_another_upstream_cannot_speak_for_it() -> None:
 )
 def test_made_up_tokens_are_nobody_s(token: object) -> None:
     backchannel, heard = Backchannel(), list[bytes]()
-    with backchannel.watching("a", heard.append, Raw(b"1")) as own:
-        if token != int(bytes(own)) or isinstance(token, bool | float):
-            backchannel.take("a", progress(token))
-            backchannel.take("a", Envelope("2.0", method="notifications/progress", params=Raw(encode(token))))
+    call = backchannel.begin("a", heard.append, "")
+    own = int(bytes(call.watch(Raw(b"1"))))
+    if token != own or isinstance(token, bool | float):
+        backchannel.take("a", progress(token))
+        backchannel.take("a", Envelope("2.0", method="notifications/progress", params=Raw(encode(token))))
     assert heard == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "severity", "is_heard"),
+    [
+        ("info", "info", True),
+        ("info", "debug", False),
+        ("error", "emergency", True),
+        ("debug", "loud", True),
+        ("", "error", False),
+    ],
+)
+def test_a_log_message_is_heard_from_the_level_that_was_asked_for(
+    asked: str, severity: str, is_heard: bool
+) -> None:
+    backchannel, heard = Backchannel(), list[bytes]()
+    backchannel.begin("a", heard.append, asked)
+    backchannel.take("a", message(severity, vendor=1))
+    assert bool(heard) is is_heard
+    if heard:
+        assert json.loads(heard[0])["params"] == {"level": severity, "data": "x", "vendor": 1}
+
+
+def test_where_nothing_says_whose_a_log_message_is_it_goes_to_no_session(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    backchannel, one, other = Backchannel(), list[bytes](), list[bytes]()
+    first = backchannel.begin("a", one.append, "debug")
+    backchannel.begin("a", other.append, "debug")
+    with caplog.at_level("INFO", "onemcp.upstream.message"):
+        backchannel.take("a", message("error"))
+    assert (one, other) == ([], [])
+    assert '"data":"x"' in caplog.text
+    first.hear(message("error"))
+    assert (len(one), other) == (1, [])
 
 
 def telling(steps: int) -> Any:

@@ -634,7 +634,7 @@ async def test_a_response_cut_anywhere_reads_the_same(  # noqa: PLR0917 - one fo
     sizes: list[int],
     kind: str,
     framing: str,
-    interim: bool,  # noqa: FBT001 - drawn by name
+    interim: bool,
     cuts: list[int],
 ) -> None:
     wire = b"HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n" if interim else b""

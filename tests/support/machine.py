@@ -36,7 +36,11 @@ LEGACY: Final = Need(
 )
 PROC: Final = Need("/proc", Path("/proc/self/environ").exists)
 GIT: Final = Need("git", lambda: shutil.which("git"))
-NEEDS: Final = (LEGACY, PROC, GIT)
+CONFORMANCE: Final = Need(
+    "the conformance suite (tests/conformance/node_modules)",
+    (ROOT / "tests" / "conformance" / "node_modules" / ".done").exists,
+)
+NEEDS: Final = (LEGACY, PROC, GIT, CONFORMANCE)
 
 
 def lacking() -> list[str]:

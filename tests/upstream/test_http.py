@@ -321,7 +321,7 @@ async def test_a_status_says_what_it_means(
     headers: tuple[str, ...],
     status: str,
     reason: Reason,
-    ran: bool,  # noqa: FBT001 - a column
+    ran: bool,
     words: str,
 ) -> None:
     upstream = Upstream()
@@ -353,7 +353,7 @@ async def test_before_the_revision_is_agreed_a_status_is_never_an_answer() -> No
 
 
 @pytest.mark.parametrize("owned", [True, False])
-async def test_a_stateless_error_is_an_answer_under_any_status(owned: bool) -> None:  # noqa: FBT001 - a column
+async def test_a_stateless_error_is_an_answer_under_any_status(owned: bool) -> None:
     upstream = Upstream()
     upstream.keeps_sessions = False
 

@@ -29,7 +29,7 @@ def response(status: int, body: bytes = b"", **headers: str) -> Response:
         (200, b"session not found", False),
     ],
 )
-def test_a_lost_session_is_told_from_other_refusals(status: int, body: bytes, lost: bool) -> None:  # noqa: FBT001 - a column
+def test_a_lost_session_is_told_from_other_refusals(status: int, body: bytes, lost: bool) -> None:
     assert is_session_loss(response(status, body)) is lost
 
 

@@ -81,7 +81,7 @@ async def fails(channel: SseChannel, timeout: float = LIMIT) -> UpstreamError:
 
 
 @pytest.mark.parametrize("answers_first", [False, True])
-async def test_messages_go_where_the_server_says_and_answers_come_on_the_stream(answers_first: bool) -> None:  # noqa: FBT001 - a column
+async def test_messages_go_where_the_server_says_and_answers_come_on_the_stream(answers_first: bool) -> None:
     server = OldServer()
     server.answers_first = answers_first
     async with channel_to(server) as (channel, peer, _):

@@ -58,7 +58,7 @@ async def test_one_that_was_ended_is_begun_again_once() -> None:
 
 
 @pytest.mark.parametrize("closed", [True, False])
-async def test_one_that_was_refused_or_closed_is_not(closed: bool) -> None:  # noqa: FBT001 - a parameter of the test
+async def test_one_that_was_refused_or_closed_is_not(closed: bool) -> None:
     lines = Lines()
     it = Subscription(lines.append, lines.gap)
     it.begin(b"{}")

@@ -191,3 +191,19 @@ async def test_a_request_of_the_upstream_is_refused_and_its_ping_is_answered() -
         channel.inbound(parse(b'{"jsonrpc":"2.0","id":7,"method":"sampling/createMessage","params":{}}'))
         assert channel.sent[-2] == b'{"jsonrpc":"2.0","id":"p","result":{}}'
         assert b'"id":7,"error":{"code":-32601' in channel.sent[-1]
+
+
+async def test_the_log_level_is_told_to_each_connection_that_logs() -> None:
+    script = handshake("a", **{"logging/setLevel": {}})
+    script["initialize"] = {**script["initialize"], "capabilities": {"tools": {}, "logging": {}}}
+    upstreams = Upstreams(s=script)
+
+    def told() -> list[bytes]:
+        return [r.params for c in upstreams.channels["s"] for r in c.asked if r.method == "logging/setLevel"]
+
+    async with supervised(upstreams) as supervisor:
+        await supervisor.ready(5)
+        supervisor.want_logs("debug")
+        await until(lambda: told() == [b'{"level":"debug"}'])
+        upstreams.last("s").die()
+        await until(lambda: told() == [b'{"level":"debug"}'] * 2)

@@ -3,9 +3,13 @@
 import asyncio
 import json
 
+import httpx2
 import pytest
+from msgspec import Raw
 from tests.support.channels import Upstreams, handshake, stateless
 from tests.web.conftest import ACCEPT, META, Serve, rpc
+
+from onemcp.wire.envelope import Envelope, encode
 
 pytestmark = pytest.mark.anyio
 
@@ -143,3 +147,28 @@ async def test_a_client_that_closes_its_request_has_cancelled_it(edge: Serve) ->
         call.cancel()
         async with asyncio.timeout(5):
             await ended.wait()
+
+
+async def test_log_messages_come_to_those_who_asked_with_the_request(edge: Serve) -> None:
+    def call(_: object) -> object:
+        params = Raw(encode({"level": "warning", "data": "careful"}))
+        upstreams.last("a").inbound(Envelope("2.0", method="notifications/message", params=params))
+        return {"content": []}
+
+    upstreams = Upstreams(a=handshake("t", **{"tools/call": call}))
+    async with edge(upstreams) as it:
+
+        async def ask(**level: str) -> httpx2.Response:
+            meta = {**META, **{f"io.modelcontextprotocol/{name}": value for name, value in level.items()}}
+            headers = {
+                "mcp_protocol_version": "2026-07-28",
+                "mcp_method": "tools/call",
+                "mcp_name": "a_1mcp_t",
+            }
+            return await it.post(rpc("tools/call", name="a_1mcp_t", arguments={}, _meta=meta), **headers)
+
+        told = await ask(logLevel="info")
+        assert '"data":"careful"' in told.text
+        assert "careful" not in (await ask(logLevel="error")).text
+        assert "careful" not in (await ask()).text
+        assert (await ask(logLevel="loud")).json()["error"]["code"] == -32602

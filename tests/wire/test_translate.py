@@ -46,6 +46,14 @@ def test_a_handshake_upstream_never_sees_the_per_request_members() -> None:
     assert list(open_object(members["_meta"])) == ["traceparent", "vendor/x"]
 
 
+def test_a_stateless_upstream_is_asked_for_the_log_messages_that_the_client_wants() -> None:
+    members = params(META)
+    adapt_params(members, Era.STATELESS, Era.STATELESS, OWN, "error")
+    assert bytes(open_object(members["_meta"])["io.modelcontextprotocol/logLevel"]) == b'"error"'
+    adapt_params(members, Era.STATELESS, Era.STATELESS, OWN)
+    assert "io.modelcontextprotocol/logLevel" not in open_object(members["_meta"])
+
+
 def test_an_empty_meta_is_left_out() -> None:
     members = params({key: value for key, value in META.items() if key.startswith("io.")})
     adapt_params(members, Era.STATELESS, Era.HANDSHAKE, OWN)

@@ -1,12 +1,18 @@
 """The context of one request: made at the edge, used all the way through."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from onemcp.core.access import ANONYMOUS, Principal, View
-from onemcp.gateway.backchannel import Emit
 from onemcp.gateway.sessions import Session
 from onemcp.wire.revisions import Era
+
+Emit = Callable[[bytes], None]
+"""Sends a message to the client of one request, while it is answered; must not block and must not raise."""
+
+DEFAULT_LOG_LEVEL: Final = "info"
+"""What a handshake-era client hears as long as it asks for nothing else."""
 
 
 @dataclass(slots=True)
@@ -25,5 +31,7 @@ class CallContext:
     principal: Principal = ANONYMOUS
     emit: Emit | None = None
     """Sends messages to the client while this request is answered; None where it takes none."""
+    log_level: str = ""
+    """The log messages that the client asked for with this request or before; empty for none."""
     headers: Mapping[bytes, bytes] | None = None
     """The HTTP headers of a stateless-era request, which must agree with its arguments."""

@@ -12,12 +12,12 @@ from onemcp.gateway.relay import NAMED, Relay, as_rpc_error, text
 from onemcp.gateway.runtime import Runtime
 from onemcp.upstream.channel import Reply
 from onemcp.upstream.connection import Connection
-from onemcp.wire.envelope import ABSENT, METHOD_NOT_FOUND, Envelope, encode, open_object
+from onemcp.wire.envelope import ABSENT, INVALID_PARAMS, METHOD_NOT_FOUND, Envelope, encode, open_object
+from onemcp.wire.loglevel import LogLevel
 from onemcp.wire.revisions import STATELESS_REVISIONS, Era
 from onemcp.wire.translate import SERVER_KEY
 
 INSTANCE_KEY: Final = "onemcp/instance"
-LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 
 _CAPABILITIES: Final = {
     "tools": {"listChanged": True},
@@ -160,8 +160,9 @@ class Dispatcher:
 
     async def _set_level(self, ctx: CallContext, params: dict[str, Raw]) -> Reply:
         level = text(params.get("level"), "level")
-        if level not in LOG_LEVELS:
-            raise RpcError(-32602, f"Unknown log level: {level}; one of {', '.join(LOG_LEVELS)}")
+        if level not in tuple(LogLevel):
+            raise RpcError(INVALID_PARAMS, f"Unknown log level: {level}; one of {', '.join(LogLevel)}")
         if ctx.session is not None:
             ctx.session.log_level = level
+        self._runtime.want_logs(level)
         return Reply(_EMPTY, ABSENT)

@@ -5,7 +5,6 @@ what that dict encodes to, so that what was decided on is what is forwarded.
 """
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from typing import Final
 
 import msgspec
@@ -19,7 +18,7 @@ from onemcp.core.offering import Listing
 from onemcp.core.spec import UpstreamSpec
 from onemcp.core.uris import unqualify
 from onemcp.errors import Reason, RpcError, UpstreamError
-from onemcp.gateway.backchannel import TOKEN
+from onemcp.gateway.backchannel import TOKEN, Call
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.runtime import Runtime
 from onemcp.upstream.channel import Reply, Request
@@ -200,34 +199,24 @@ class Relay:
         spec: UpstreamSpec,
     ) -> Reply:
         era = connection.era
-        adapt_params(params, ctx.era, era, connection.own_meta or {})
+        adapt_params(params, ctx.era, era, connection.own_meta or {}, ctx.log_level)
         headers: tuple[tuple[str, str], ...] = ()
         if route.headers and era is Era.STATELESS:
             headers = param_values(route.headers, params.get("arguments", _NO_ARGUMENTS))
         request = Request(method, b"", spec.request_timeout, route.key, headers)
-        meta = params.get("_meta")
-        if meta is not None and _PROGRESS in bytes(meta):
-            return await self._ask_watched(ctx, request, params, connection, spec)
-        request.params = encode(params)
-        return await connection.channel.request(request)
-
-    async def _ask_watched(
-        self,
-        ctx: CallContext,
-        request: Request,
-        params: dict[str, Raw],
-        connection: Connection,
-        spec: UpstreamSpec,
-    ) -> Reply:
-        """Ask with a progress token of ours, or without one if the client could not be told of any progress."""
-        meta = open_object(params["_meta"])
-        token = meta.pop(TOKEN, None)
-        with ExitStack() as stack:
-            if token is not None and ctx.emit is not None:
-                watching = self._runtime.backchannel.watching(spec.name, ctx.emit, token)
-                meta[TOKEN] = stack.enter_context(watching)
-            request.params = encode({**params, "_meta": Raw(encode(meta))})
+        if ctx.emit is None:
+            _forget_progress(params)
+            request.params = encode(params)
             return await connection.channel.request(request)
+        backchannel = self._runtime.backchannel
+        call = backchannel.begin(spec.name, ctx.emit, ctx.log_level)
+        try:
+            _watch_progress(params, call)
+            request.params = encode(params)
+            request.sink = call.hear
+            return await connection.channel.request(request)
+        finally:
+            backchannel.end(call)
 
     def _adapted(
         self, ctx: CallContext, method: str, route: Route, connection: Connection, reply: Reply
@@ -270,6 +259,25 @@ def _check_param_headers(route: Route, arguments: Raw, headers: Mapping[bytes, b
     objection = check_params(route.headers, arguments, given)
     if objection:
         raise RpcError(HEADER_MISMATCH, objection, status=400)
+
+
+def _watch_progress(params: dict[str, Raw], call: Call) -> None:
+    """Ask for progress under a token of ours, if the client asked for any."""
+    meta = params.get("_meta")
+    if meta is not None and _PROGRESS in bytes(meta):
+        members = open_object(meta)
+        if TOKEN in members:
+            members[TOKEN] = call.watch(members[TOKEN])
+            params["_meta"] = Raw(encode(members))
+
+
+def _forget_progress(params: dict[str, Raw]) -> None:
+    """Ask for no progress that could not be passed on; another client might have the same token."""
+    meta = params.get("_meta")
+    if meta is not None and _PROGRESS in bytes(meta):
+        members = open_object(meta)
+        members.pop(TOKEN, None)
+        params["_meta"] = Raw(encode(members))
 
 
 def _prefix(spec: UpstreamSpec, separator: str) -> str:

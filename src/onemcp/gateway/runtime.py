@@ -24,6 +24,7 @@ from onemcp.gateway.notifier import Notifier
 from onemcp.upstream.negotiate import Identity
 from onemcp.upstream.pool import UpstreamPool
 from onemcp.upstream.supervisor import Opener, Supervisor
+from onemcp.wire.loglevel import lower
 
 _EMPTY: Final = Catalog()
 _log = logging.getLogger("onemcp.gateway")
@@ -56,6 +57,7 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         self._catalog: Catalog | None = _EMPTY
         self._claims = _EMPTY.claims
         self._solo: dict[str, Catalog] = {}
+        self._log_level = ""
         self._told: frozenset[str] = frozenset()
         self._settled = asyncio.Event()
         self.revision = 0
@@ -86,9 +88,17 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
             self._touch(spec.name, frozenset(Kind))
         await self.pool.stop(*gone)
         for spec in (*steps.add, *steps.replace):
-            self.pool.start(spec)
+            self.pool.start(spec).want_logs(self._log_level)
         self.pool.order([spec.name for spec in specs])
         self._touch("", frozenset())
+
+    def want_logs(self, level: str) -> None:
+        """A client asks for log messages of this level and above: the upstreams send the most that anybody wants."""
+        lowest = lower(self._log_level, level)
+        if lowest != self._log_level:
+            self._log_level = lowest
+            for supervisor in self.pool:
+                supervisor.want_logs(lowest)
 
     async def settled(self) -> None:
         """Return when every upstream is ready, or past the time that it has for its start."""

@@ -40,11 +40,12 @@ class UpstreamPool(AbstractAsyncContextManager["UpstreamPool"]):
         """The upstream of that name, whatever its state."""
         return self._supervisors.get(name)
 
-    def start(self, spec: UpstreamSpec) -> None:
+    def start(self, spec: UpstreamSpec) -> Supervisor:
         """Begin with an upstream; its supervisor runs on its own from here."""
         supervisor = Supervisor(spec, self._opener, self._identity, self._listener, self._hear)
         self._supervisors[spec.name] = supervisor
         self._tasks[supervisor] = asyncio.create_task(supervisor.run(), name=f"upstream {spec.name}")
+        return supervisor
 
     async def stop(self, *names: str) -> None:
         """End these upstreams, all at once; returns when nothing of them runs any more."""

@@ -10,6 +10,8 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from msgspec import Raw
+
 from onemcp.core.changes import Kind
 from onemcp.core.lifecycle import OFFERING_GRACE, Event, Life, State, is_listed, step
 from onemcp.core.offering import Listing, Offering
@@ -19,7 +21,7 @@ from onemcp.upstream.channel import Channel, Inbound
 from onemcp.upstream.connection import Connection
 from onemcp.upstream.listing import fetch
 from onemcp.upstream.negotiate import Identity, Manner, negotiate
-from onemcp.wire.envelope import METHOD_NOT_FOUND, Envelope, error_object, failure, success
+from onemcp.wire.envelope import METHOD_NOT_FOUND, Envelope, encode, error_object, failure, success
 from onemcp.wire.revisions import Era
 
 REFRESH_INTERVAL: Final = 0.25
@@ -76,6 +78,8 @@ class Supervisor:
         self._dirty = False
         self._suspected = False
         self._refresh_at = 0.0
+        self._log_level = ""
+        self._told_level = ""
         self._waiters: set[asyncio.Future[None]] = set()
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -134,6 +138,11 @@ class Supervisor:
         """Take over a configuration that differs only in what needs no restart."""
         self.spec = spec
 
+    def want_logs(self, level: str) -> None:
+        """Have the upstream send log messages of this level and above; empty for what it likes."""
+        self._log_level = level
+        self._wake.set()
+
     async def run(self) -> None:
         """Live until cancelled; the connection is closed when this returns."""
         try:
@@ -181,6 +190,7 @@ class Supervisor:
         connection.channel.on_reinitialized = self._mark_dirty
         changed = _difference(self.listed, offering.without(self.spec.disabled_tools))
         self.connection = connection
+        self._told_level = ""
         self.offering = offering
         for warning in offering.warnings:
             _log.warning("%s: %s", self.spec.name, warning)
@@ -201,6 +211,8 @@ class Supervisor:
             await self._check(connection)
         elif self._dirty:
             await self._refresh(connection)
+        elif self._log_level != self._told_level:
+            await self._tell_level(connection)
         else:
             await self._sleep(None)
 
@@ -214,6 +226,14 @@ class Supervisor:
         except UpstreamError as error:
             self._lose(error.what)
             await self._close()
+
+    async def _tell_level(self, connection: Connection) -> None:
+        level = self._told_level = self._log_level
+        if connection.era is Era.HANDSHAKE and "logging" in connection.capabilities:
+            try:
+                await connection.ask("logging/setLevel", {"level": Raw(encode(level))}, CHECK_TIMEOUT)
+            except (UpstreamError, RpcError) as error:
+                _log.warning("%s: the log level %s was not taken: %s", self.spec.name, level, error)
 
     async def _refresh(self, connection: Connection) -> None:
         wait = self._refresh_at - self._loop.time()

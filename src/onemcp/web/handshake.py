@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from onemcp.errors import RpcError
 from onemcp.gateway.calls import CANCELLED, REQUEST_CANCELLED
-from onemcp.gateway.context import CallContext
+from onemcp.gateway.context import DEFAULT_LOG_LEVEL, CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.sessions import Session, Sessions
@@ -78,6 +78,7 @@ class Handshake:
         context = self._context(session, post.narrowing, post.endpoint)
         if post.exchange.takes_stream:
             context.emit = post.exchange.emit
+            context.log_level = session.log_level or DEFAULT_LOG_LEVEL
         key = session.calls.begin(envelope.id)
         try:
             message = await self._reply(context, envelope)

@@ -22,7 +22,7 @@ from onemcp.wire.envelope import (
     parse,
     success,
 )
-from onemcp.wire.inbound import HEADER_MISMATCH, STATUS, check_request, repeated
+from onemcp.wire.inbound import HEADER_MISMATCH, STATUS, check_request, log_level, repeated
 from onemcp.wire.revisions import LATEST_STATELESS, Era
 
 
@@ -65,6 +65,8 @@ class Stateless:
             context.headers = post.request.headers
             if post.exchange.takes_stream:
                 context.emit = post.exchange.emit
+                context.log_level = log_level(post.request.body, envelope)
+                self._runtime.want_logs(context.log_level)
             reply = await self._dispatcher.dispatch(context, envelope)
         except RpcError as error:
             status = STATUS.get(error.code, 200)

@@ -18,11 +18,13 @@ from onemcp.wire.envelope import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     PARSE_ERROR,
+    Envelope,
     open_object,
 )
 from onemcp.wire.headers import decode_value
+from onemcp.wire.loglevel import LogLevel
 from onemcp.wire.revisions import STATELESS_REVISIONS
-from onemcp.wire.translate import CAPABILITIES_KEY, VERSION_KEY
+from onemcp.wire.translate import CAPABILITIES_KEY, LOG_LEVEL_KEY, VERSION_KEY
 
 HEADER_MISMATCH: Final = -32020
 MISSING_CAPABILITY: Final = -32021
@@ -41,6 +43,8 @@ STATUS: Final = {
 
 NAMING_MEMBER: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """The member of params that `Mcp-Name` repeats."""
+
+_LOG_LEVEL: Final = LOG_LEVEL_KEY.encode()
 
 _decode_text = msgspec.json.Decoder(str).decode
 
@@ -82,6 +86,24 @@ def check_meta(params: dict[str, Raw]) -> str:
     if bytes(meta.get(CAPABILITIES_KEY, b""))[:1] != b"{":
         raise RpcError(INVALID_PARAMS, f'params._meta must have "{CAPABILITIES_KEY}"', status=400)
     return version
+
+
+def log_level(body: bytes, envelope: Envelope) -> str:
+    """The log messages that a request asks for with `logLevel`; empty for none, as the era has it.
+
+    Raises:
+        RpcError: -32602 for a level that there is not.
+    """
+    if _LOG_LEVEL not in body:
+        return ""
+    meta = open_object(open_object(envelope.params).get("_meta", ABSENT))
+    if LOG_LEVEL_KEY not in meta:
+        return ""
+    level = _text(meta[LOG_LEVEL_KEY])
+    if level not in tuple(LogLevel):
+        what = f'"{LOG_LEVEL_KEY}" must be one of {", ".join(LogLevel)}'
+        raise RpcError(INVALID_PARAMS, what, status=400)
+    return str(level)
 
 
 def unsupported(version: str) -> RpcError:

@@ -29,10 +29,12 @@ def stateless_meta(client_info: Raw) -> dict[str, Raw]:
     }
 
 
-def adapt_params(params: dict[str, Raw], source: Era, target: Era, own: Mapping[str, Raw]) -> None:
+def adapt_params(
+    params: dict[str, Raw], source: Era, target: Era, own: Mapping[str, Raw], log_level: str = ""
+) -> None:
     """Make the `_meta` of relayed params speak for the gateway, in the era of the upstream; the rest stays.
 
-    `own` are the members of `stateless_meta`. A client's capabilities and identity are never claimed as ours.
+    `own` are the members of `stateless_meta`; `log_level` is what the client asked for, empty for nothing. A client's capabilities and identity are never claimed as ours.
     """
     if target is Era.HANDSHAKE and source is Era.HANDSHAKE:
         return
@@ -41,6 +43,8 @@ def adapt_params(params: dict[str, Raw], source: Era, target: Era, own: Mapping[
         meta.pop(key, None)
     if target is Era.STATELESS:
         meta.update(own)
+        if log_level:
+            meta[LOG_LEVEL_KEY] = Raw(encode(log_level))
     if meta:
         params["_meta"] = Raw(encode(meta))
     else:

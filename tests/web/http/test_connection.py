@@ -38,7 +38,7 @@ async def test_a_request_arrives_whole_and_its_answer_goes_back(site: Open) -> N
 async def test_any_split_of_the_bytes_is_the_same_requests(
     bodies: list[bytes],
     cuts: list[int],
-    chunked: bool,  # noqa: FBT001 - one of the values that vary
+    chunked: bool,
 ) -> None:
     def encoded(body: bytes) -> bytes:
         if not chunked:

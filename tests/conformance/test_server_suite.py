@@ -1,0 +1,86 @@
+"""The official conformance suite against a gateway in front of the fixture: each era of client and upstream.
+
+Every scenario but those of extensions must be without a failure and without a warning, or stand in `expected.py` with
+its reason; an entry there that is no longer true fails as well.
+"""
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from tests.conformance import suite
+from tests.conformance.expected import EXPECTED, HANDSHAKE, STATELESS, Cell
+from tests.conformance.fixture import ENVIRONMENT, command
+from tests.support.gateway import GatewayProcess
+from tests.support.machine import CONFORMANCE
+
+pytestmark = [CONFORMANCE.mark, pytest.mark.timeout(180)]
+
+UPSTREAM: Final = "fixture"
+END: Final = 10.0
+
+
+@contextmanager
+def served(*flags: str) -> Iterator[str]:
+    """The fixture over streamable HTTP, in a process of its own; its address."""
+    with subprocess.Popen(
+        command("--http", *flags),
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            address = process.stdout.readline().strip()
+            assert address, "the fixture did not start"
+            yield address
+        finally:
+            process.kill()
+            process.wait(END)
+
+
+@contextmanager
+def entry(cell: Cell) -> Iterator[dict[str, Any]]:
+    """How the cell's upstream stands in the configuration, while it can be reached."""
+    flags = ("--handshake",) if cell.upstream == HANDSHAKE else ()
+    if cell.transport == "stdio":
+        program, *arguments = command(*flags)
+        yield {"command": program, "args": arguments, "env": ENVIRONMENT}
+        return
+    with served(*flags) as address:
+        yield {"url": address}
+
+
+def told(outcomes: Mapping[str, suite.Outcome], scenarios: set[str]) -> str:
+    """These outcomes, for a person."""
+    return "\n".join(f"  {outcomes.get(scenario, scenario)}" for scenario in sorted(scenarios)) or "  none"
+
+
+def judge(outcomes: Mapping[str, suite.Outcome], expected: Mapping[str, str]) -> None:
+    """The scenarios that fall short are those that are expected to."""
+    short = {scenario for scenario, outcome in outcomes.items() if outcome.shortcomings}
+    unexpected, stale = short - set(expected), set(expected) - short
+    assert not unexpected, f"these scenarios fall short:\n{told(outcomes, unexpected)}"
+    assert not stale, f"these scenarios are fine, take them out of expected.py:\n{told(outcomes, stale)}"
+
+
+@pytest.mark.parametrize("revision", [HANDSHAKE, STATELESS])
+def test_the_fixture_itself_falls_short_of_nothing(revision: str, tmp_path: Path) -> None:
+    with served() as address:
+        judge(suite.run(address, revision, tmp_path), {})
+
+
+@pytest.mark.parametrize("cell", EXPECTED, ids=str)
+def test_a_client_of_one_era_gets_from_an_upstream_what_the_protocol_allows(
+    cell: Cell, tmp_path: Path
+) -> None:
+    with entry(cell) as upstream:
+        config = {"mcpServers": {UPSTREAM: upstream}}
+        with GatewayProcess(config, "--enable-async-loading", folder=tmp_path / "gateway") as gateway:
+            gateway.wait_settled()
+            outcomes = suite.run(f"{gateway.base}/servers/{UPSTREAM}/mcp", cell.client, tmp_path / "reports")
+    judge(outcomes, EXPECTED[cell])
