@@ -130,7 +130,9 @@ class StdioEdge:
             self._calls.end(key)
 
     def _note(self, envelope: Envelope) -> None:
-        if envelope.method == CANCELLED:
+        if envelope.is_response and self._session is not None:
+            self._session.asks.answer(envelope)
+        elif envelope.method == CANCELLED:
             self._calls.cancel(envelope)
             with contextlib.suppress(RpcError):
                 requested = open_object(envelope.params).get("requestId", b"")
@@ -200,10 +202,12 @@ class StdioEdge:
         if self._subscriptions.pop(key, None) is not None and last:
             await self._write(last)
 
-    def _emit(self, message: bytes) -> None:
-        """A message that comes before an answer; dropped if the client is too slow to read it."""
-        if self._writer.transport.get_write_buffer_size() < MAX_UNREAD:
-            self._writer.write(one_line(message) + b"\n")
+    def _emit(self, message: bytes) -> bool:
+        """A message that comes before an answer; False if the client is too slow to read it."""
+        if self._writer.transport.get_write_buffer_size() > MAX_UNREAD:
+            return False
+        self._writer.write(one_line(message) + b"\n")
+        return True
 
     async def _write(self, message: bytes) -> None:
         async with self._writing:

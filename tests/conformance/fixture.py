@@ -151,7 +151,8 @@ def without_stateless(app: ASGIApp) -> ASGIApp:
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if dict(scope.get("headers", ())).get(b"mcp-protocol-version") != STATELESS.encode():
-            return await app(scope, receive, send)
+            await app(scope, receive, send)
+            return
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(REFUSAL)).encode())]
         await send({"type": "http.response.start", "status": 400, "headers": headers})
         await send({"type": "http.response.body", "body": REFUSAL})

@@ -21,6 +21,7 @@ pytestmark = [CONFORMANCE.mark, pytest.mark.timeout(180)]
 
 UPSTREAM: Final = "fixture"
 END: Final = 10.0
+FLAGS: Final[Mapping[str, tuple[str, ...]]] = {HANDSHAKE: ("--handshake",), STATELESS: ()}
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def served(*flags: str) -> Iterator[str]:
 @contextmanager
 def entry(cell: Cell) -> Iterator[dict[str, Any]]:
     """How the cell's upstream stands in the configuration, while it can be reached."""
-    flags = ("--handshake",) if cell.upstream == HANDSHAKE else ()
+    flags = FLAGS[cell.upstream]
     if cell.transport == "stdio":
         program, *arguments = command(*flags)
         yield {"command": program, "args": arguments, "env": ENVIRONMENT}
@@ -68,9 +69,9 @@ def judge(outcomes: Mapping[str, suite.Outcome], expected: Mapping[str, str]) ->
     assert not stale, f"these scenarios are fine, take them out of expected.py:\n{told(outcomes, stale)}"
 
 
-@pytest.mark.parametrize("revision", [HANDSHAKE, STATELESS])
+@pytest.mark.parametrize("revision", FLAGS)
 def test_the_fixture_itself_falls_short_of_nothing(revision: str, tmp_path: Path) -> None:
-    with served() as address:
+    with served(*FLAGS[revision]) as address:
         judge(suite.run(address, revision, tmp_path), {})
 
 
@@ -80,7 +81,7 @@ def test_a_client_of_one_era_gets_from_an_upstream_what_the_protocol_allows(
 ) -> None:
     with entry(cell) as upstream:
         config = {"mcpServers": {UPSTREAM: upstream}}
-        with GatewayProcess(config, "--enable-async-loading", folder=tmp_path / "gateway") as gateway:
+        with GatewayProcess(config, "--enable-async-loading", folder=tmp_path) as gateway:
             gateway.wait_settled()
             outcomes = suite.run(f"{gateway.base}/servers/{UPSTREAM}/mcp", cell.client, tmp_path / "reports")
     judge(outcomes, EXPECTED[cell])

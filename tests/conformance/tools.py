@@ -11,7 +11,7 @@ from mcp.types import CallToolResult, ContentBlock, TextContent
 from pydantic import TypeAdapter
 from tests.conformance.changes import Changes
 from tests.conformance.content import AUDIO, IMAGE, Content, embedded, text
-from tests.conformance.conversation import Conversation, elicit, form, roots, sample
+from tests.conformance.conversation import Conversation, Question, elicit, form, roots, sample
 from tests.conformance.schemas import DEFAULTS, ENUMS, JSON_SCHEMA
 
 PAUSE: Final = 0.05
@@ -61,10 +61,10 @@ def always(*content: Content) -> Callable[[Call], Result]:
 
 
 async def _error(call: Call) -> tuple[Content, ...]:
-    raise ToolFailed("This tool intentionally returns an error for testing")
+    raise ToolError("This tool intentionally returns an error for testing")
 
 
-class ToolFailed(Exception):
+class ToolError(Exception):
     """The tool says that it has failed, in its result."""
 
 
@@ -88,13 +88,13 @@ async def _sampling(call: Call) -> tuple[Content, ...]:
     return (text(f"LLM response: {answer['content']['text']}"),)
 
 
-async def _asked(call: Call, question: Any) -> Any:
+async def _asked(call: Call, question: Question) -> Any:
     if not call.talk.can(question):
-        raise ToolFailed(f"the client cannot answer {question.method}")
+        raise ToolError(f"the client cannot answer {question.method}")
     return (await call.talk.ask(answer=question))["answer"]
 
 
-def asking(make: Callable[[Mapping[str, Any]], Any]) -> Callable[[Call], Result]:
+def asking(make: Callable[[Mapping[str, Any]], Question]) -> Callable[[Call], Result]:
     """A tool that fills in one form and says how that ended."""
 
     async def run(call: Call) -> tuple[Content, ...]:
@@ -139,7 +139,7 @@ async def _header(call: Call) -> tuple[Content, ...]:
     return (text(f"the region is {call.arguments.get('region')}"),)
 
 
-def required(**questions: Any) -> Callable[[Call], Result]:
+def required(**questions: Question) -> Callable[[Call], Result]:
     """A tool that asks all of these in one round and repeats the answers."""
 
     async def run(call: Call) -> tuple[Content, ...]:
@@ -156,7 +156,10 @@ async def _multi_round(call: Call) -> tuple[Content, ...]:
 
 
 async def _capabilities(call: Call) -> tuple[Content, ...]:
-    questions = {"sampled": sample("What is a capability?"), "confirmed": elicit("Go on?", "reason")}
+    questions: dict[str, Question] = {
+        "sampled": sample("What is a capability?"),
+        "confirmed": elicit("Go on?", "reason"),
+    }
     able = {key: question for key, question in questions.items() if call.talk.can(question)}
     if call.talk.stateless:
         return await required(**able)(call)
@@ -229,6 +232,6 @@ async def call_tool(name: str, call: Call) -> CallToolResult:
     """
     try:
         content = await BY_NAME[name].run(call)
-    except ToolFailed as failed:
+    except ToolError as failed:
         return CallToolResult(content=[TextContent(text=str(failed))], is_error=True)
     return CallToolResult(content=_BLOCKS.validate_python(content))

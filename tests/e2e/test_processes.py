@@ -75,26 +75,33 @@ def is_watchdog(pid: int) -> bool:
         return False
 
 
-STUBBORN: Final = ("stay", "grandchild", "daemon")
-"""Ignores SIGTERM and the end of its input, as do its two grandchildren, of which one has called setsid."""
+PARENT: Final = ("grandchild", "daemon")
+"""Ends when it is told to, but its two grandchildren do not; one of them has called setsid."""
+STUBBORN: Final = ("stay", *PARENT)
+"""Does not end when it is told to either."""
 
 
 @contextmanager
-def grown(folder: Path, *flags: str) -> Iterator[tuple[GatewayProcess, Family]]:
-    """A gateway with a polite server and a stubborn one: itself, the watchdog, two children, two grandchildren."""
+def grown(folder: Path, modes: tuple[str, ...]) -> Iterator[tuple[GatewayProcess, Family]]:
+    """A gateway with a polite server and another: itself, the watchdog, two children, two grandchildren."""
     family = Family()
-    servers = {"polite": family.entry(), "stubborn": family.entry(*STUBBORN)}
-    config = {"mcpServers": servers}
-    with GatewayProcess(config, *flags, folder=folder, environ=family.environ) as gateway:
+    config = {"mcpServers": {"polite": family.entry(), "other": family.entry(*modes)}}
+    with GatewayProcess(config, folder=folder, environ=family.environ) as gateway:
         gateway.wait_settled()
         until(lambda: family.has(6))
         yield gateway, family
 
 
 @PROC.mark
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_polite_end_is_orderly_and_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
-    with grown(tmp_path) as (gateway, family):
+@pytest.mark.parametrize(
+    ("number", "modes"),
+    [(signal.SIGTERM, STUBBORN), (signal.SIGINT, PARENT)],
+    ids=["SIGTERM with a stubborn server", "SIGINT"],
+)
+def test_a_polite_end_is_orderly_and_leaves_nothing_behind(
+    tmp_path: Path, number: signal.Signals, modes: tuple[str, ...]
+) -> None:
+    with grown(tmp_path, modes) as (gateway, family):
         gateway.signal(number)
         assert gateway.wait() == 0
         until(family.is_gone)
@@ -103,7 +110,7 @@ def test_a_polite_end_is_orderly_and_leaves_nothing_behind(tmp_path: Path, numbe
 
 @PROC.mark
 def test_nothing_survives_the_gateways_sudden_death(tmp_path: Path) -> None:
-    with grown(tmp_path) as (gateway, family):
+    with grown(tmp_path, STUBBORN) as (gateway, family):
         gateway.process.kill()
         gateway.process.wait(WAIT_LIMIT)
         until(family.is_gone)
@@ -157,7 +164,7 @@ async def test_open_streams_and_calls_under_way_do_not_hold_up_the_end(tmp_path:
 def test_a_gateway_on_stdio_leaves_nothing_behind_either(tmp_path: Path, ending: str) -> None:
     family = Family()
     config = tmp_path / "mcp.json"
-    config.write_text(json.dumps({"mcpServers": {"stubborn": family.entry(*STUBBORN)}}))
+    config.write_text(json.dumps({"mcpServers": {"parent": family.entry(*PARENT)}}))
     serve = ["-m", "onemcp", "serve", "--transport", "stdio", "--config", str(config)]
     process = subprocess.Popen(
         [sys.executable, *serve],

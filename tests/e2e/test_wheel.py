@@ -15,7 +15,7 @@ from tests.support.scripted import command
 
 from onemcp import __version__
 
-pytestmark = [pytest.mark.xdist_group("wheel"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 INSTALL_LIMIT = 240
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")

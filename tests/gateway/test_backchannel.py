@@ -11,9 +11,12 @@ from tests.gateway.conftest import Running
 from tests.support.channels import Upstreams, handshake
 
 from onemcp.core.access import View
+from onemcp.gateway.asks import MAX_ASKS
 from onemcp.gateway.backchannel import Backchannel
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
+from onemcp.gateway.sessions import Session, Sessions
+from onemcp.seal.keyring import Keyring
 from onemcp.upstream.channel import Request
 from onemcp.wire.envelope import Envelope, encode
 from onemcp.wire.revisions import Era
@@ -26,6 +29,22 @@ def progress(token: object, **more: object) -> Envelope:
     return Envelope("2.0", method="notifications/progress", params=Raw(encode(params)))
 
 
+def refused(_: bytes) -> None:
+    raise AssertionError("nothing was asked")
+
+
+def ctx(heard: list[bytes], level: str = "", session: Session | None = None) -> CallContext:
+    def emit(message: bytes) -> bool:
+        heard.append(message)
+        return True
+
+    return CallContext(Era.HANDSHAKE, "2025-11-25", View(), session, emit=emit, log_level=level)
+
+
+def session(capabilities: bytes = b'{"sampling":{},"elicitation":{}}') -> Session:
+    return Sessions(Keyring.ephemeral()).open("2025-11-25", "", Raw(capabilities), 0.0)
+
+
 def message(level: str, **more: object) -> Envelope:
     params = {"level": level, "data": "x", **more}
     return Envelope("2.0", method="notifications/message", params=Raw(encode(params)))
@@ -33,9 +52,9 @@ def message(level: str, **more: object) -> Envelope:
 
 def test_a_token_is_ours_on_the_one_side_and_the_client_s_on_the_other() -> None:
     backchannel, heard = Backchannel(), list[bytes]()
-    call = backchannel.begin("a", heard.append, "")
+    call = backchannel.begin("a", ctx(heard, ""), refused)
     own = int(bytes(call.watch(Raw(b'"mine"'))))
-    backchannel.take("a", progress(own, message="half", vendor={"x": 1}))
+    backchannel.take("a", progress(own, message="half", vendor={"x": 1}), refused)
     call.hear(progress(own))
     assert json.loads(heard[0]) == {
         "jsonrpc": "2.0",
@@ -47,20 +66,20 @@ def test_a_token_is_ours_on_the_one_side_and_the_client_s_on_the_other() -> None
 
 def test_after_the_call_nothing_is_heard_and_nothing_is_kept() -> None:
     backchannel, heard = Backchannel(), list[bytes]()
-    call = backchannel.begin("a", heard.append, "debug")
+    call = backchannel.begin("a", ctx(heard, "debug"), refused)
     own = int(bytes(call.watch(Raw(b"1"))))
     backchannel.end(call)
-    backchannel.take("a", progress(own))
-    backchannel.take("a", message("error"))
+    backchannel.take("a", progress(own), refused)
+    backchannel.take("a", message("error"), refused)
     assert (heard, len(backchannel), backchannel.unclaimed) == ([], 0, 2)
 
 
 def test_another_upstream_cannot_speak_for_it() -> None:
     backchannel, heard = Backchannel(), list[bytes]()
-    call = backchannel.begin("a", heard.append, "debug")
+    call = backchannel.begin("a", ctx(heard, "debug"), refused)
     own = int(bytes(call.watch(Raw(b"1"))))
-    backchannel.take("b", progress(own))
-    backchannel.take("b", message("error"))
+    backchannel.take("b", progress(own), refused)
+    backchannel.take("b", message("error"), refused)
     assert heard == []
 
 
@@ -74,11 +93,13 @@ def test_another_upstream_cannot_speak_for_it() -> None:
 )
 def test_made_up_tokens_are_nobody_s(token: object) -> None:
     backchannel, heard = Backchannel(), list[bytes]()
-    call = backchannel.begin("a", heard.append, "")
+    call = backchannel.begin("a", ctx(heard, ""), refused)
     own = int(bytes(call.watch(Raw(b"1"))))
     if token != own or isinstance(token, bool | float):
-        backchannel.take("a", progress(token))
-        backchannel.take("a", Envelope("2.0", method="notifications/progress", params=Raw(encode(token))))
+        backchannel.take("a", progress(token), refused)
+        backchannel.take(
+            "a", Envelope("2.0", method="notifications/progress", params=Raw(encode(token))), refused
+        )
     assert heard == []
 
 
@@ -96,8 +117,8 @@ def test_a_log_message_is_heard_from_the_level_that_was_asked_for(
     asked: str, severity: str, is_heard: bool
 ) -> None:
     backchannel, heard = Backchannel(), list[bytes]()
-    backchannel.begin("a", heard.append, asked)
-    backchannel.take("a", message(severity, vendor=1))
+    backchannel.begin("a", ctx(heard, asked), refused)
+    backchannel.take("a", message(severity, vendor=1), refused)
     assert bool(heard) is is_heard
     if heard:
         assert json.loads(heard[0])["params"] == {"level": severity, "data": "x", "vendor": 1}
@@ -107,10 +128,10 @@ def test_where_nothing_says_whose_a_log_message_is_it_goes_to_no_session(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     backchannel, one, other = Backchannel(), list[bytes](), list[bytes]()
-    first = backchannel.begin("a", one.append, "debug")
-    backchannel.begin("a", other.append, "debug")
+    first = backchannel.begin("a", ctx(one, "debug"), refused)
+    backchannel.begin("a", ctx(other, "debug"), refused)
     with caplog.at_level("INFO", "onemcp.upstream.message"):
-        backchannel.take("a", message("error"))
+        backchannel.take("a", message("error"), refused)
     assert (one, other) == ([], [])
     assert '"data":"x"' in caplog.text
     first.hear(message("error"))
@@ -137,11 +158,10 @@ async def test_a_call_hears_its_own_progress_before_its_answer(running: Running)
     upstreams = Upstreams(a=handshake("t", **{"tools/call": call}))
     call.upstreams.append(upstreams)
     heard: list[bytes] = []
-    ctx = CallContext(Era.HANDSHAKE, "2025-11-25", View(), emit=heard.append)
     params = {"name": "a_1mcp_t", "_meta": {"progressToken": "p", "vendor/x": 1}}
     async with running(upstreams) as runtime:
         reply = await Dispatcher(runtime).dispatch(
-            ctx, Envelope("2.0", method="tools/call", params=Raw(encode(params)))
+            ctx(heard), Envelope("2.0", method="tools/call", params=Raw(encode(params)))
         )
         assert len(runtime.backchannel) == 0
     meta = json.loads(bytes(reply.result))["meta"]
@@ -154,10 +174,100 @@ async def test_a_client_that_takes_no_messages_has_no_token_upstream(running: Ru
     call = telling(1)
     upstreams = Upstreams(a=handshake("t", **{"tools/call": call}))
     call.upstreams.append(upstreams)
-    ctx = CallContext(Era.HANDSHAKE, "2025-11-25", View())
+    deaf = CallContext(Era.HANDSHAKE, "2025-11-25", View())
     params = {"name": "a_1mcp_t", "_meta": {"progressToken": 1, "vendor/x": 1}}
     async with running(upstreams) as runtime:
         reply = await Dispatcher(runtime).dispatch(
-            ctx, Envelope("2.0", method="tools/call", params=Raw(encode(params)))
+            deaf, Envelope("2.0", method="tools/call", params=Raw(encode(params)))
         )
     assert json.loads(bytes(reply.result))["meta"] == {"vendor/x": 1}
+
+
+def request(method: str = "sampling/createMessage", request_id: object = 7) -> Envelope:
+    return Envelope("2.0", Raw(encode(request_id)), method, Raw(b'{"vendor":[1]}'))
+
+
+def answer(key: object, result: object) -> Envelope:
+    return Envelope("2.0", Raw(encode(key)), result=Raw(encode(result)))
+
+
+def test_a_question_goes_to_the_client_of_the_call_and_its_answer_back() -> None:
+    backchannel, heard, answered = Backchannel(), list[bytes](), list[bytes]()
+    client = session()
+    backchannel.begin("a", ctx(heard, session=client), answered.append)
+    backchannel.take("a", request(), answered.append)
+    asked = json.loads(heard[0])
+    assert (asked["method"], asked["params"]) == ("sampling/createMessage", {"vendor": [1]})
+    client.asks.answer(answer(asked["id"], result={"role": "assistant"}))
+    assert answered == [b'{"jsonrpc":"2.0","id":7,"result":{"role":"assistant"}}']
+    client.asks.answer(answer(asked["id"], result={}))
+    assert len(answered) == 1, "a question is answered once"
+
+
+def test_another_session_cannot_answer_it() -> None:
+    backchannel, heard, answered = Backchannel(), list[bytes](), list[bytes]()
+    backchannel.begin("a", ctx(heard, session=session()), answered.append)
+    backchannel.take("a", request(), answered.append)
+    session().asks.answer(answer(json.loads(heard[0])["id"], result={}))
+    assert answered == []
+
+
+def test_a_client_that_lacks_the_capability_is_never_asked() -> None:
+    backchannel, heard, answered = Backchannel(), list[bytes](), list[bytes]()
+    call = backchannel.begin("a", ctx(heard, session=session(b'{"roots":{}}')), answered.append)
+    backchannel.take("a", request(), answered.append)
+    call.hear(request("elicitation/create", "x"))
+    assert heard == []
+    assert [json.loads(message)["error"]["code"] for message in answered] == [-32601, -32601]
+    assert "does not support sampling" in answered[0].decode()
+
+
+def test_with_several_calls_in_flight_nobody_is_asked_what_nobody_can_place() -> None:
+    backchannel, one, other, answered = Backchannel(), list[bytes](), list[bytes](), list[bytes]()
+    first = backchannel.begin("a", ctx(one, session=session()), answered.append)
+    backchannel.begin("a", ctx(other, session=session()), answered.append)
+    backchannel.take("a", request(), answered.append)
+    assert (one, other) == ([], [])
+    assert "2 clients are being served" in answered[0].decode()
+    first.hear(request())
+    assert (len(one), other) == (1, []), "where the transport says whose it is, it is that one's"
+
+
+def test_the_end_of_the_call_ends_its_questions() -> None:
+    backchannel, heard, answered = Backchannel(), list[bytes](), list[bytes]()
+    client = session()
+    call = backchannel.begin("a", ctx(heard, session=client), answered.append)
+    backchannel.take("a", request(), answered.append)
+    backchannel.end(call)
+    assert json.loads(answered[0])["error"]["message"] == "The call that this was asked for is over"
+    client.asks.answer(answer(json.loads(heard[0])["id"], result={}))
+    assert len(answered) == 1
+
+
+def test_an_upstream_may_take_its_question_back() -> None:
+    backchannel, heard, answered = Backchannel(), list[bytes](), list[bytes]()
+    backchannel.begin("a", ctx(heard, session=session()), answered.append)
+    backchannel.take("a", request(request_id=7), answered.append)
+    params = Raw(encode({"requestId": 7}))
+    backchannel.take("a", Envelope("2.0", method="notifications/cancelled", params=params), answered.append)
+    told = json.loads(heard[1])
+    assert (told["method"], told["params"]["requestId"]) == (
+        "notifications/cancelled",
+        json.loads(heard[0])["id"],
+    )
+
+
+def test_a_question_that_is_none_is_refused() -> None:
+    backchannel, answered = Backchannel(), list[bytes]()
+    backchannel.take("a", request("tools/list"), answered.append)
+    backchannel.take("a", request(), answered.append)
+    assert "tools/list is not offered" in answered[0].decode()
+    assert "no call is being answered" in answered[1].decode()
+
+
+def test_the_questions_of_one_client_are_bounded() -> None:
+    backchannel, heard, answered = Backchannel(), list[bytes](), list[bytes]()
+    backchannel.begin("a", ctx(heard, session=session()), answered.append)
+    for number in range(MAX_ASKS + 1):
+        backchannel.take("a", request(request_id=number), answered.append)
+    assert (len(heard), len(answered)) == (MAX_ASKS, 1)

@@ -22,7 +22,7 @@ from tests.support.gateway import GatewayProcess, environment
 from tests.support.machine import GIT, LEGACY
 from tests.support.watching import watching
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("clients")]
+pytestmark = pytest.mark.anyio
 
 MODES: Final = ("auto", "legacy", "2026-07-28")
 DISCOVERING: Final = ("auto", "legacy")

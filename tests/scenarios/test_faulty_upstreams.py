@@ -15,7 +15,7 @@ from tests.support.gateway import GatewayProcess
 from tests.support.scripted import command
 from tests.support.watching import watching
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("faulty-upstreams")]
+pytestmark = pytest.mark.anyio
 
 MODES: Final = ("legacy", "auto")
 

@@ -11,8 +11,6 @@ import pytest
 from tests.support.gateway import GatewayProcess
 from tests.support.verbatim import Verbatim
 
-pytestmark = pytest.mark.xdist_group("passthrough")
-
 ODD: Final = (
     '{"z":1,"a":[1.50,1E2,-0,1e400,123456789012345678901234567890],"é":"\\u00e9 é \\/ \\ud83d\\ude00 😀"}'
 )

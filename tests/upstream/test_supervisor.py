@@ -1,7 +1,7 @@
 """The task that owns an upstream's connection."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,7 +13,8 @@ from onemcp.core.lifecycle import State
 from onemcp.core.offering import Listing
 from onemcp.core.spec import RestartPolicy
 from onemcp.errors import Reason, UpstreamError
-from onemcp.upstream.supervisor import Supervisor
+from onemcp.upstream.supervisor import Hearer, Supervisor
+from onemcp.wire.envelope import Envelope, parse
 
 pytestmark = pytest.mark.anyio
 
@@ -36,10 +37,12 @@ class Watch:
 
 @asynccontextmanager
 async def supervised(
-    upstreams: Upstreams, watch: Watch | None = None, **more: Any
+    upstreams: Upstreams, watch: Watch | None = None, hear: Hearer | None = None, **more: Any
 ) -> AsyncIterator[Supervisor]:
     more.setdefault("restart", FAST)
-    supervisor = Supervisor(spec("s", **more), upstreams.open, IDENTITY, watch or Watch())
+    supervisor = Supervisor(
+        spec("s", **more), upstreams.open, IDENTITY, watch or Watch(), hear or (lambda *_: None)
+    )
     task = asyncio.create_task(supervisor.run())
     try:
         yield supervisor
@@ -180,17 +183,20 @@ async def test_one_that_cannot_be_reached_any_more_is_found_out() -> None:
         assert supervisor.life.reason == "connection refused"
 
 
-async def test_a_request_of_the_upstream_is_refused_and_its_ping_is_answered() -> None:
-    from onemcp.wire.envelope import parse
+async def test_its_ping_is_answered_and_what_else_it_sends_is_heard() -> None:
+    upstreams, heard = Upstreams(s=handshake("a")), list[str]()
 
-    upstreams = Upstreams(s=handshake("a"))
-    async with supervised(upstreams) as supervisor:
+    def hear(upstream: str, envelope: Envelope, respond: Callable[[bytes], None]) -> None:
+        heard.append(f"{upstream} {envelope.method}")
+        respond(b"{}")
+
+    async with supervised(upstreams, hear=hear) as supervisor:
         await supervisor.ready(5)
         channel = upstreams.last("s")
         channel.inbound(parse(b'{"jsonrpc":"2.0","id":"p","method":"ping"}'))
         channel.inbound(parse(b'{"jsonrpc":"2.0","id":7,"method":"sampling/createMessage","params":{}}'))
-        assert channel.sent[-2] == b'{"jsonrpc":"2.0","id":"p","result":{}}'
-        assert b'"id":7,"error":{"code":-32601' in channel.sent[-1]
+        assert channel.sent[-2:] == [b'{"jsonrpc":"2.0","id":"p","result":{}}', b"{}"]
+        assert heard == ["s sampling/createMessage"]
 
 
 async def test_the_log_level_is_told_to_each_connection_that_logs() -> None:

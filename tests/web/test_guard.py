@@ -36,6 +36,8 @@ def test_pages_of_the_operator_pass(origin: str) -> None:
         "https://evil.example",
         "http://localhost.evil.example",
         "file://localhost",
+        "http://[",
+        "http://[localhost]",
         "https://app.example, null",
     ],
 )

@@ -2,7 +2,8 @@
 
 Progress is told apart by a token of ours, which the upstream repeats; what the client called it is put back before
 the message goes on. Log messages are exact where the transport says which request they belong to (HTTP); on a shared
-child they belong to the one call in flight, and to the gateway's own log if there are several or none.
+child they belong to the one call in flight, and to the gateway's own log if there are several or none. The same holds
+for what an upstream asks of a client, which is refused where nothing says whose call it is.
 """
 
 import logging
@@ -13,8 +14,10 @@ import msgspec
 from msgspec import Raw
 
 from onemcp.errors import RpcError
-from onemcp.gateway.context import Emit
-from onemcp.wire.envelope import ABSENT, Envelope, encode, notification, open_object
+from onemcp.gateway.asks import CAPABILITY, Respond, refusal
+from onemcp.gateway.calls import CANCELLED
+from onemcp.gateway.context import CallContext
+from onemcp.wire.envelope import ABSENT, Envelope, encode, notification, open_object, success
 from onemcp.wire.loglevel import passes
 
 PROGRESS: Final = "notifications/progress"
@@ -28,14 +31,15 @@ _upstream_log = logging.getLogger("onemcp.upstream.message")
 class Call:
     """One call under way, as far as messages about it go."""
 
-    __slots__ = ("_backchannel", "emit", "level", "own", "token", "upstream")
+    __slots__ = ("_asked", "_backchannel", "_ctx", "own", "respond", "token", "upstream")
 
-    def __init__(self, backchannel: "Backchannel", upstream: str, emit: Emit, level: str) -> None:
+    def __init__(self, backchannel: "Backchannel", upstream: str, ctx: CallContext, respond: Respond) -> None:
         self._backchannel = backchannel
+        self._ctx = ctx
+        self._asked: set[bytes] | None = None
         self.upstream = upstream
-        self.emit = emit
-        self.level = level
-        """The log level that its client asked for; empty for no log messages."""
+        self.respond = respond
+        """Answers a request of the upstream."""
         self.token = ABSENT
         self.own = 0
 
@@ -47,15 +51,60 @@ class Call:
 
     def hear(self, envelope: Envelope) -> None:
         """A message that came with the answer to this very call. Never raises."""
-        if envelope.method == MESSAGE:
+        if envelope.is_request:
+            self.ask(envelope)
+        elif envelope.method == MESSAGE:
             self.log(envelope)
         else:
-            self._backchannel.take(self.upstream, envelope)
+            self._backchannel.take(self.upstream, envelope, self.respond)
+
+    def tell(self, message: bytes) -> bool:
+        """Send a message to the client; False if it could not take it."""
+        return self._ctx.emit is not None and self._ctx.emit(message)
 
     def log(self, envelope: Envelope) -> None:
         """Pass on a log message, if the client asked for such."""
-        if passes(_severity(envelope), self.level):
-            self.emit(notification(MESSAGE, bytes(envelope.params)))
+        if passes(_severity(envelope), self._ctx.log_level):
+            self.tell(notification(MESSAGE, bytes(envelope.params)))
+
+    def objection(self, method: str) -> str:
+        """Why the client of this call cannot be asked this; empty if it can."""
+        session = self._ctx.session
+        return session.asks.objection(method) if session is not None else "the client takes no requests"
+
+    def ask(self, envelope: Envelope) -> None:
+        """Put a request of the upstream to the client, or refuse it."""
+        if envelope.method == "ping":
+            self.respond(success(envelope.id, b"{}"))
+            return
+        objection = self.objection(envelope.method)
+        session = self._ctx.session
+        if objection or session is None:
+            self.respond(refusal(envelope, objection))
+            return
+        key, request = session.asks.put(envelope, self.respond)
+        if self._asked is None:
+            self._asked = set()
+        self._asked.add(key)
+        if not self.tell(request):
+            session.asks.abandon(key)
+
+    def withdraw(self, upstream_id: Raw) -> bool:
+        """The upstream cancels what it asked; False if it did not ask that in this call."""
+        session = self._ctx.session
+        key = session.asks.key_of(upstream_id, self._asked or set()) if session is not None else None
+        if session is None or key is None:
+            return False
+        session.asks.abandon(key)
+        self.tell(notification(CANCELLED, b'{"requestId":%b}' % key))
+        return True
+
+    def close(self) -> None:
+        """The call is over, and so is all that was asked in it."""
+        session = self._ctx.session
+        if session is not None:
+            for key in self._asked or ():
+                session.asks.abandon(key)
 
 
 class Backchannel:
@@ -72,14 +121,15 @@ class Backchannel:
         """Calls under way."""
         return sum(map(len, self._calls.values()))
 
-    def begin(self, upstream: str, emit: Emit, level: str) -> Call:
+    def begin(self, upstream: str, ctx: CallContext, respond: Respond) -> Call:
         """A call to an upstream begins."""
-        call = Call(self, upstream, emit, level)
+        call = Call(self, upstream, ctx, respond)
         self._calls.setdefault(upstream, set()).add(call)
         return call
 
     def end(self, call: Call) -> None:
         """It is over; nothing about it is heard any more."""
+        call.close()
         calls = self._calls[call.upstream]
         calls.discard(call)
         if not calls:
@@ -93,9 +143,14 @@ class Backchannel:
         self._watched[own] = call
         return own
 
-    def take(self, upstream: str, envelope: Envelope) -> None:
-        """A notification that an upstream sent on its own. Never raises."""
-        if envelope.method == PROGRESS:
+    def take(self, upstream: str, envelope: Envelope, respond: Respond) -> None:
+        """What an upstream sent without saying to which call it belongs. Never raises."""
+        if envelope.is_request:
+            self._take_request(upstream, envelope, respond)
+        elif envelope.method == CANCELLED:
+            requested = _members(envelope).get("requestId", ABSENT)
+            any(call.withdraw(requested) for call in self._calls.get(upstream, ()))
+        elif envelope.method == PROGRESS:
             self._take_progress(upstream, envelope)
         elif envelope.method == MESSAGE:
             self._take_message(upstream, envelope)
@@ -109,7 +164,25 @@ class Backchannel:
             _log.debug("%s: progress that nobody waits for", upstream)
             return
         params[TOKEN] = call.token
-        call.emit(notification(PROGRESS, encode(params)))
+        call.tell(notification(PROGRESS, encode(params)))
+
+    def _take_request(self, upstream: str, envelope: Envelope, respond: Respond) -> None:
+        """Exactly one call whose client can be asked: it is that one's. With several nobody can say whose."""
+        if envelope.method not in CAPABILITY:
+            respond(refusal(envelope, f"{envelope.method} is not offered to this server"))
+            return
+        calls = self._calls.get(upstream, set())
+        able = [call for call in calls if not call.objection(envelope.method)]
+        if len(able) == 1:
+            able[0].ask(envelope)
+        elif able:
+            what = (
+                f"{len(able)} clients are being served; only a connection of its own could tell whose this is"
+            )
+            respond(refusal(envelope, what))
+        else:
+            reasons = {call.objection(envelope.method) for call in calls} or {"no call is being answered"}
+            respond(refusal(envelope, "; ".join(sorted(reasons))))
 
     def _take_message(self, upstream: str, envelope: Envelope) -> None:
         calls = self._calls.get(upstream)

@@ -8,8 +8,9 @@ from onemcp.core.access import ANONYMOUS, Principal, View
 from onemcp.gateway.sessions import Session
 from onemcp.wire.revisions import Era
 
-Emit = Callable[[bytes], None]
-"""Sends a message to the client of one request, while it is answered; must not block and must not raise."""
+Emit = Callable[[bytes], bool]
+"""Sends a message to the client of one request, while it is answered; False if it could not take it. Must not block
+and must not raise."""
 
 DEFAULT_LOG_LEVEL: Final = "info"
 """What a handshake-era client hears as long as it asks for nothing else."""

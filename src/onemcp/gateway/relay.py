@@ -209,7 +209,7 @@ class Relay:
             request.params = encode(params)
             return await connection.channel.request(request)
         backchannel = self._runtime.backchannel
-        call = backchannel.begin(spec.name, ctx.emit, ctx.log_level)
+        call = backchannel.begin(spec.name, ctx, connection.channel.respond)
         try:
             _watch_progress(params, call)
             request.params = encode(params)

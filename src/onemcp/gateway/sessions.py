@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
+from onemcp.gateway.asks import Asks
 from onemcp.gateway.calls import Calls
 from onemcp.seal.keyring import Keyring
 from onemcp.wire.envelope import encode, open_object
@@ -29,6 +30,7 @@ class Session:
     """One handshake-era client."""
 
     __slots__ = (
+        "asks",
         "calls",
         "capabilities",
         "endpoint",
@@ -52,6 +54,7 @@ class Session:
         self.seen = -1
         """The last notice (of `Notifier`) that reached the client; negative for a client of a process before."""
         self.calls = Calls()
+        self.asks = Asks(ticket.capabilities)
         self.given: dict[str, str] = {}
         """URIs that results gave to the client, and which upstream's; the latest `MAX_GIVEN`."""
 

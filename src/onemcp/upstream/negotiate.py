@@ -118,7 +118,7 @@ def _common(supported: Raw | None) -> str:
 async def _initialize(channel: Channel, manner: Manner, identity: Identity) -> Connection:
     params = {
         "protocolVersion": manner.pinned or LATEST_HANDSHAKE,
-        "capabilities": {},
+        "capabilities": {"sampling": {}, "elicitation": {"form": {}, "url": {}}},
         "clientInfo": identity.client_info(),
     }
     reply = await channel.request(Request("initialize", encode(params), manner.timeout))

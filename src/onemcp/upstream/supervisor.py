@@ -21,7 +21,7 @@ from onemcp.upstream.channel import Channel, Inbound
 from onemcp.upstream.connection import Connection
 from onemcp.upstream.listing import fetch
 from onemcp.upstream.negotiate import Identity, Manner, negotiate
-from onemcp.wire.envelope import METHOD_NOT_FOUND, Envelope, encode, error_object, failure, success
+from onemcp.wire.envelope import Envelope, encode, success
 from onemcp.wire.revisions import Era
 
 REFRESH_INTERVAL: Final = 0.25
@@ -35,8 +35,8 @@ Opener = Callable[[UpstreamSpec, Inbound], Awaitable[Channel]]
 Listener = Callable[["Supervisor", State, frozenset[Kind]], None]
 """Told after a move or a changed offering: the handle, its state before, the lists that changed."""
 
-Hearer = Callable[[str, Envelope], None]
-"""Told of every other notification of an upstream; must not block and must not raise."""
+Hearer = Callable[[str, Envelope, Callable[[bytes], None]], None]
+"""Takes every other message of an upstream, and what answers it; must not block and must not raise."""
 
 _log = logging.getLogger("onemcp.upstream")
 _HOPEFUL: Final = frozenset({State.CONNECTING, State.BACKOFF, State.READY})
@@ -58,7 +58,7 @@ class Supervisor:
         opener: Opener,
         identity: Identity,
         listener: Listener,
-        hear: Hearer = lambda _upstream, _envelope: None,
+        hear: Hearer,
     ) -> None:
         self.spec = spec
         self.connection: Connection | None = None
@@ -309,16 +309,14 @@ class Supervisor:
 
     def _inbound(self, envelope: Envelope) -> None:
         """What the upstream sends on its own."""
+        channel = self._channel
         if envelope.method in _CHANGES:
             self._mark_dirty()
-        elif envelope.is_request and self._channel is not None:
-            if envelope.method == "ping":
-                self._channel.respond(success(envelope.id, b"{}"))
+        elif channel is not None:
+            if envelope.method == "ping" and envelope.is_request:
+                channel.respond(success(envelope.id, b"{}"))
             else:
-                error = RpcError(METHOD_NOT_FOUND, f"{envelope.method} is not offered to this server")
-                self._channel.respond(failure(envelope.id, error_object(error)))
-        else:
-            self._hear(self.spec.name, envelope)
+                self._hear(self.spec.name, envelope, channel.respond)
 
 
 _EVENTS: Final = {Reason.UNFIT: Event.UNFIT, Reason.UNAUTHORIZED: Event.DENIED}

@@ -35,10 +35,13 @@ class WebApp:
             self._health(path, response)
             return
         headers = request.headers
+        if len(headers) != len(request.header_lines) and (twice := _twice(request)):
+            refuse(response, 400, f"more than one {twice} header")
+            return
         origin = headers.get(b"origin", b"")
         objection = self._guard.objection(headers.get(b"host", b""), origin)
-        if objection or (origin and _is_repeated(request, b"origin")):
-            refuse(response, 403, objection or "more than one Origin header")
+        if objection:
+            refuse(response, 403, objection)
             return
         if origin:
             response.extra = header(b"access-control-allow-origin", origin) + _FOR_BROWSERS
@@ -47,7 +50,7 @@ class WebApp:
                 return
         if path == "/mcp":
             await self._mcp(request, response, "")
-        elif path.startswith(_PREFIX) and path.endswith(_SUFFIX):
+        elif path.startswith(_PREFIX) and path.endswith(_SUFFIX) and len(path) > len(_PREFIX) + len(_SUFFIX):
             await self._mcp(request, response, path[len(_PREFIX) : -len(_SUFFIX)])
         else:
             answer_json(response, 404, {"error": "not found", "endpoint": "/mcp"})
@@ -59,5 +62,7 @@ class WebApp:
             answer_json(response, 404, {"error": "not found"})
 
 
-def _is_repeated(request: Request, name: bytes) -> bool:
-    return sum(other == name for other, _ in request.header_lines) > 1
+def _twice(request: Request) -> str:
+    """Host or Origin if it is there more than once: whoever stands in front may have judged the other one."""
+    names = [name for name, _ in request.header_lines]
+    return next((name.decode() for name in (b"host", b"origin") if names.count(name) > 1), "")

@@ -49,12 +49,15 @@ class Exchange:
         self._response.write(sse.encode(one_line(message)))
         self._response.end()
 
-    def emit(self, message: bytes) -> None:
-        """Send a message that comes before the answer; dropped if the client is too slow to read it."""
+    def emit(self, message: bytes) -> bool:
+        """Send a message that comes before the answer; False if the client is gone or too slow to read it."""
+        response = self._response
+        if response.gone or response.finished or response.is_clogged:
+            return False
         if not self._streaming:
             self._begin()
-        if not self._response.is_clogged:
-            self._response.write(sse.encode(one_line(message)))
+        response.write(sse.encode(one_line(message)))
+        return True
 
     def break_silence(self, now: float) -> None:
         """Turn the response into an event stream, or say on it that we are still here, if it is time for that."""

@@ -41,7 +41,10 @@ class Guard:
 
     def _is_own(self, origin: str) -> bool:
         """A page that came from a host which is allowed is the operator's own."""
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:  # brackets around what is no address
+            return False
         return parts.scheme in ("http", "https") and "*" not in self._hosts and self._knows(parts.netloc)
 
 

@@ -70,7 +70,9 @@ class Handshake:
         if envelope.is_request:
             await self._request(post, session, envelope)
         else:
-            if envelope.method == CANCELLED:
+            if envelope.is_response:
+                session.asks.answer(envelope)
+            elif envelope.method == CANCELLED:
                 session.calls.cancel(envelope)
             post.response.send(202)
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.web.http.conftest import MAX_BODY, Open
 
-from onemcp.web.http.connection import MAX_HEAD, MAX_HEADERS, MAX_PIPELINED
+from onemcp.web.http.connection import HIGH_WATER, MAX_HEAD, MAX_HEADERS, MAX_PIPELINED
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response, header
 
@@ -287,6 +287,75 @@ async def test_an_idle_connection_is_ended_by_the_sweep_without_a_word(site: Ope
         it.server._timer.cancel()  # type: ignore[union-attr] # armed as long as the server runs
         it.server.sweep()
         assert await wire.closed() == b""
+
+
+@pytest.mark.parametrize(
+    "unfinished",
+    [
+        b"GET /x HTTP/1.1\r\nX: ",
+        b"GET /x HTTP/1.1\r\nX",
+        b"GET /",
+        b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+        b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ",
+    ],
+)
+async def test_what_never_ends_is_refused_in_bounded_memory(site: Open, unfinished: bytes) -> None:
+    async with site() as it, it.connect() as wire:
+        wire.send(unfinished + b"a" * (2 * MAX_HEAD))
+        assert (await wire.answer())[0] == 431
+
+
+async def test_a_large_body_may_have_trailers_and_small_chunks(site: Open) -> None:
+    body = b"0123456789" * (MAX_BODY // 10)
+    chunks = b"".join(b"2\r\n%b\r\n" % body[i : i + 2] for i in range(0, len(body), 2))
+    async with site() as it, it.connect() as wire:
+        wire.send(
+            b"POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + chunks
+            + b"0\r\nHost: other\r\n\r\n"
+        )
+        assert (await wire.answer())[2] == body
+    assert it.seen[0].headers[b"host"] == b"h"
+
+
+async def test_who_does_not_read_is_not_answered_further(site: Open) -> None:
+    large = b"x" * (2 * HIGH_WATER)
+
+    async def answer(_: Request, response: Response) -> None:
+        response.send(200, large)
+
+    async with site(answer) as it, it.connect() as wire:
+        count = 60
+        wire.send(post(b"") * count)
+        async with asyncio.timeout(5):
+            while not any(connection.is_clogged for connection in it.server.connections):
+                await asyncio.sleep(0)
+            for _ in range(100):
+                await asyncio.sleep(0)
+        assert len(it.seen) < count
+        for _ in range(count):
+            assert (await wire.answer())[2] == large
+        assert len(it.seen) == count
+
+
+async def test_who_never_reads_its_answer_is_cut_off_by_the_sweep(site: Open) -> None:
+    async def answer(_: Request, response: Response) -> None:
+        response.send(200, b"x" * (32 << 20))
+
+    async with site(answer) as it, it.connect() as wire:
+        wire.reader._transport.pause_reading()  # type: ignore[attr-defined] # a client that is stuck
+        wire.send(post(b"", "Connection: close"))
+        async with asyncio.timeout(5):
+            while not any(connection.is_clogged for connection in it.server.connections):
+                await asyncio.sleep(0)
+        (connection,) = it.server.connections
+        it.server._timer.cancel()  # type: ignore[union-attr] # armed as long as the server runs
+        async with asyncio.timeout(5):
+            while it.server.connections:
+                connection.deadline = it.server.now
+                it.server.sweep()
+                it.server._timer.cancel()
+                await asyncio.sleep(0)
 
 
 def test_a_header_cannot_begin_another_one() -> None:
