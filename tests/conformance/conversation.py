@@ -63,34 +63,27 @@ class Conversation:
     def __init__(self, ctx: Context, params: InputResponseRequestParams) -> None:
         self.ctx = ctx
         self.stateless = ctx.protocol_version == STATELESS
-        self._answers: dict[str, Any] = json.loads(params.request_state) if params.request_state else {}
-        for key, answer in (params.input_responses or {}).items():
-            self._answers[key] = answer.model_dump(by_alias=True, mode="json", exclude_none=True)
+        self._answers: dict[str, Any] = {}
+        if self.stateless:
+            self._answers |= json.loads(params.request_state or "{}")
+            for key, answer in (params.input_responses or {}).items():
+                self._answers[key] = answer.model_dump(by_alias=True, mode="json", exclude_none=True)
 
     def can(self, question: Question) -> bool:
         """Whether the client has declared what it takes to answer."""
         declared = self.ctx.session.client_capabilities
         return declared is not None and getattr(declared, _CAPABILITIES[question.method]) is not None
 
-    def require(self, question: Question) -> None:
-        """Refuse the call of a client that could not answer.
-
-        Raises:
-            MCPError: -32021 with what is missing.
-        """
-        if not self.can(question):
-            capability = _CAPABILITIES[question.method]
-            message = f"this needs a client with the capability {capability}"
-            raise MCPError(MISSING_CAPABILITY, message, {"requiredCapabilities": {capability: {}}})
-
     async def ask(self, **questions: Question) -> Mapping[str, Any]:
         """The answers, by key, each as its result stands on the wire.
 
         Raises:
             InputRequired: in the stateless era, while answers are missing.
-            MCPError: in the handshake era, what the client refused a question with.
+            MCPError: the client has not declared what it takes, or (in the handshake era) refused a question.
         """
         missing = {key: question for key, question in questions.items() if key not in self._answers}
+        for question in missing.values():
+            self._require(question)
         if missing and self.stateless:
             raise InputRequired(missing, json.dumps(self._answers))
         refusals: list[MCPError] = []
@@ -100,6 +93,12 @@ class Conversation:
         if refusals:
             raise refusals[0]
         return {key: self._answers[key] for key in questions}
+
+    def _require(self, question: Question) -> None:
+        if not self.can(question):
+            capability = _CAPABILITIES[question.method]
+            message = f"this needs a client with the capability {capability}"
+            raise MCPError(MISSING_CAPABILITY, message, {"requiredCapabilities": {capability: {}}})
 
     async def _request(self, key: str, question: Question, refusals: list[MCPError]) -> None:
         related = ServerMessageMetadata(related_request_id=self.ctx.request_id)

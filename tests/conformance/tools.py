@@ -107,6 +107,7 @@ def asking(make: Callable[[Mapping[str, Any]], Question]) -> Callable[[Call], Re
 
 async def _reconnection(call: Call) -> tuple[Content, ...]:
     close = call.talk.ctx.close_sse_stream
+    await anyio.sleep(PAUSE)  # The SDK drops a priming event that it has not written yet.
     if close is not None:
         await close()
     await anyio.sleep(2 * PAUSE)
@@ -114,9 +115,7 @@ async def _reconnection(call: Call) -> tuple[Content, ...]:
 
 
 async def _missing_capability(call: Call) -> tuple[Content, ...]:
-    question = sample("Is anybody there?")
-    call.talk.require(question)
-    await call.talk.ask(sampled=question)
+    await call.talk.ask(sampled=sample("Is anybody there?"))
     return (text("the client can sample"),)
 
 

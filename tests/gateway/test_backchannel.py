@@ -1,5 +1,6 @@
 """Progress reaches the call that it belongs to."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -8,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 from tests.gateway.conftest import Running
-from tests.support.channels import Upstreams, handshake
+from tests.support.channels import Upstreams, handshake, spec
 
 from onemcp.core.access import View
+from onemcp.errors import RpcError
 from onemcp.gateway.asks import MAX_ASKS
-from onemcp.gateway.backchannel import Backchannel
+from onemcp.gateway.backchannel import LONGEST, Backchannel
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.sessions import Session, Sessions
@@ -50,9 +52,9 @@ def message(level: str, **more: object) -> Envelope:
     return Envelope("2.0", method="notifications/message", params=Raw(encode(params)))
 
 
-def test_a_token_is_ours_on_the_one_side_and_the_client_s_on_the_other() -> None:
+async def test_a_token_is_ours_on_the_one_side_and_the_client_s_on_the_other() -> None:
     backchannel, heard = Backchannel(), list[bytes]()
-    call = backchannel.begin("a", ctx(heard, ""), refused)
+    call = backchannel.begin("a", ctx(heard, ""), refused, 60.0)
     own = int(bytes(call.watch(Raw(b'"mine"'))))
     backchannel.take("a", progress(own, message="half", vendor={"x": 1}), refused)
     call.hear(progress(own))
@@ -64,9 +66,9 @@ def test_a_token_is_ours_on_the_one_side_and_the_client_s_on_the_other() -> None
     assert len(heard) == 2
 
 
-def test_after_the_call_nothing_is_heard_and_nothing_is_kept() -> None:
+async def test_after_the_call_nothing_is_heard_and_nothing_is_kept() -> None:
     backchannel, heard = Backchannel(), list[bytes]()
-    call = backchannel.begin("a", ctx(heard, "debug"), refused)
+    call = backchannel.begin("a", ctx(heard, "debug"), refused, 60.0)
     own = int(bytes(call.watch(Raw(b"1"))))
     backchannel.end(call)
     backchannel.take("a", progress(own), refused)
@@ -74,9 +76,9 @@ def test_after_the_call_nothing_is_heard_and_nothing_is_kept() -> None:
     assert (heard, len(backchannel), backchannel.unclaimed) == ([], 0, 2)
 
 
-def test_another_upstream_cannot_speak_for_it() -> None:
+async def test_another_upstream_cannot_speak_for_it() -> None:
     backchannel, heard = Backchannel(), list[bytes]()
-    call = backchannel.begin("a", ctx(heard, "debug"), refused)
+    call = backchannel.begin("a", ctx(heard, "debug"), refused, 60.0)
     own = int(bytes(call.watch(Raw(b"1"))))
     backchannel.take("b", progress(own), refused)
     backchannel.take("b", message("error"), refused)
@@ -91,9 +93,9 @@ def test_another_upstream_cannot_speak_for_it() -> None:
     | st.lists(st.integers())
     | st.floats(allow_nan=False)
 )
-def test_made_up_tokens_are_nobody_s(token: object) -> None:
+async def test_made_up_tokens_are_nobody_s(token: object) -> None:
     backchannel, heard = Backchannel(), list[bytes]()
-    call = backchannel.begin("a", ctx(heard, ""), refused)
+    call = backchannel.begin("a", ctx(heard, ""), refused, 60.0)
     own = int(bytes(call.watch(Raw(b"1"))))
     if token != own or isinstance(token, bool | float):
         backchannel.take("a", progress(token), refused)
@@ -113,23 +115,23 @@ def test_made_up_tokens_are_nobody_s(token: object) -> None:
         ("", "error", False),
     ],
 )
-def test_a_log_message_is_heard_from_the_level_that_was_asked_for(
+async def test_a_log_message_is_heard_from_the_level_that_was_asked_for(
     asked: str, severity: str, is_heard: bool
 ) -> None:
     backchannel, heard = Backchannel(), list[bytes]()
-    backchannel.begin("a", ctx(heard, asked), refused)
+    backchannel.begin("a", ctx(heard, asked), refused, 60.0)
     backchannel.take("a", message(severity, vendor=1), refused)
     assert bool(heard) is is_heard
     if heard:
         assert json.loads(heard[0])["params"] == {"level": severity, "data": "x", "vendor": 1}
 
 
-def test_where_nothing_says_whose_a_log_message_is_it_goes_to_no_session(
+async def test_where_nothing_says_whose_a_log_message_is_it_goes_to_no_session(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     backchannel, one, other = Backchannel(), list[bytes](), list[bytes]()
-    first = backchannel.begin("a", ctx(one, "debug"), refused)
-    backchannel.begin("a", ctx(other, "debug"), refused)
+    first = backchannel.begin("a", ctx(one, "debug"), refused, 60.0)
+    backchannel.begin("a", ctx(other, "debug"), refused, 60.0)
     with caplog.at_level("INFO", "onemcp.upstream.message"):
         backchannel.take("a", message("error"), refused)
     assert (one, other) == ([], [])
@@ -191,10 +193,10 @@ def answer(key: object, result: object) -> Envelope:
     return Envelope("2.0", Raw(encode(key)), result=Raw(encode(result)))
 
 
-def test_a_question_goes_to_the_client_of_the_call_and_its_answer_back() -> None:
+async def test_a_question_goes_to_the_client_of_the_call_and_its_answer_back() -> None:
     backchannel, heard, answered = Backchannel(), list[bytes](), list[bytes]()
     client = session()
-    backchannel.begin("a", ctx(heard, session=client), answered.append)
+    backchannel.begin("a", ctx(heard, session=client), answered.append, 60.0)
     backchannel.take("a", request(), answered.append)
     asked = json.loads(heard[0])
     assert (asked["method"], asked["params"]) == ("sampling/createMessage", {"vendor": [1]})
@@ -204,17 +206,17 @@ def test_a_question_goes_to_the_client_of_the_call_and_its_answer_back() -> None
     assert len(answered) == 1, "a question is answered once"
 
 
-def test_another_session_cannot_answer_it() -> None:
+async def test_another_session_cannot_answer_it() -> None:
     backchannel, heard, answered = Backchannel(), list[bytes](), list[bytes]()
-    backchannel.begin("a", ctx(heard, session=session()), answered.append)
+    backchannel.begin("a", ctx(heard, session=session()), answered.append, 60.0)
     backchannel.take("a", request(), answered.append)
     session().asks.answer(answer(json.loads(heard[0])["id"], result={}))
     assert answered == []
 
 
-def test_a_client_that_lacks_the_capability_is_never_asked() -> None:
+async def test_a_client_that_lacks_the_capability_is_never_asked() -> None:
     backchannel, heard, answered = Backchannel(), list[bytes](), list[bytes]()
-    call = backchannel.begin("a", ctx(heard, session=session(b'{"roots":{}}')), answered.append)
+    call = backchannel.begin("a", ctx(heard, session=session(b'{"roots":{}}')), answered.append, 60.0)
     backchannel.take("a", request(), answered.append)
     call.hear(request("elicitation/create", "x"))
     assert heard == []
@@ -222,10 +224,10 @@ def test_a_client_that_lacks_the_capability_is_never_asked() -> None:
     assert "does not support sampling" in answered[0].decode()
 
 
-def test_with_several_calls_in_flight_nobody_is_asked_what_nobody_can_place() -> None:
+async def test_with_several_calls_in_flight_nobody_is_asked_what_nobody_can_place() -> None:
     backchannel, one, other, answered = Backchannel(), list[bytes](), list[bytes](), list[bytes]()
-    first = backchannel.begin("a", ctx(one, session=session()), answered.append)
-    backchannel.begin("a", ctx(other, session=session()), answered.append)
+    first = backchannel.begin("a", ctx(one, session=session()), answered.append, 60.0)
+    backchannel.begin("a", ctx(other, session=session()), answered.append, 60.0)
     backchannel.take("a", request(), answered.append)
     assert (one, other) == ([], [])
     assert "2 clients are being served" in answered[0].decode()
@@ -233,10 +235,10 @@ def test_with_several_calls_in_flight_nobody_is_asked_what_nobody_can_place() ->
     assert (len(one), other) == (1, []), "where the transport says whose it is, it is that one's"
 
 
-def test_the_end_of_the_call_ends_its_questions() -> None:
+async def test_the_end_of_the_call_ends_its_questions() -> None:
     backchannel, heard, answered = Backchannel(), list[bytes](), list[bytes]()
     client = session()
-    call = backchannel.begin("a", ctx(heard, session=client), answered.append)
+    call = backchannel.begin("a", ctx(heard, session=client), answered.append, 60.0)
     backchannel.take("a", request(), answered.append)
     backchannel.end(call)
     assert json.loads(answered[0])["error"]["message"] == "The call that this was asked for is over"
@@ -244,9 +246,9 @@ def test_the_end_of_the_call_ends_its_questions() -> None:
     assert len(answered) == 1
 
 
-def test_an_upstream_may_take_its_question_back() -> None:
+async def test_an_upstream_may_take_its_question_back() -> None:
     backchannel, heard, answered = Backchannel(), list[bytes](), list[bytes]()
-    backchannel.begin("a", ctx(heard, session=session()), answered.append)
+    backchannel.begin("a", ctx(heard, session=session()), answered.append, 60.0)
     backchannel.take("a", request(request_id=7), answered.append)
     params = Raw(encode({"requestId": 7}))
     backchannel.take("a", Envelope("2.0", method="notifications/cancelled", params=params), answered.append)
@@ -257,7 +259,7 @@ def test_an_upstream_may_take_its_question_back() -> None:
     )
 
 
-def test_a_question_that_is_none_is_refused() -> None:
+async def test_a_question_that_is_none_is_refused() -> None:
     backchannel, answered = Backchannel(), list[bytes]()
     backchannel.take("a", request("tools/list"), answered.append)
     backchannel.take("a", request(), answered.append)
@@ -265,9 +267,42 @@ def test_a_question_that_is_none_is_refused() -> None:
     assert "no call is being answered" in answered[1].decode()
 
 
-def test_the_questions_of_one_client_are_bounded() -> None:
+async def test_the_questions_of_one_client_are_bounded() -> None:
     backchannel, heard, answered = Backchannel(), list[bytes](), list[bytes]()
-    backchannel.begin("a", ctx(heard, session=session()), answered.append)
+    backchannel.begin("a", ctx(heard, session=session()), answered.append, 60.0)
     for number in range(MAX_ASKS + 1):
         backchannel.take("a", request(request_id=number), answered.append)
     assert (len(heard), len(answered)) == (MAX_ASKS, 1)
+
+
+async def test_a_call_whose_time_is_over_is_ended_and_says_so(running: Running) -> None:
+    async def hang(_: object) -> object:
+        return await asyncio.Event().wait()
+
+    upstreams = Upstreams(a=handshake("t", **{"tools/call": hang}))
+    async with running(upstreams, specs=[spec("a", request_timeout=0.01)]) as runtime:
+        with pytest.raises(RpcError, match=r"a: did not answer within 0\.01 s") as caught:
+            await Dispatcher(runtime).dispatch(
+                ctx([]), Envelope("2.0", method="tools/call", params=Raw(encode({"name": "a_1mcp_t"})))
+            )
+        assert caught.value.code == -32001
+        assert len(runtime.backchannel) == 0
+
+
+async def test_progress_and_open_questions_move_the_deadline() -> None:
+    backchannel, heard = Backchannel(), list[bytes]()
+    client = session()
+    call = backchannel.begin("a", ctx(heard, session=client), lambda _: None, 60.0)
+    first = call.deadline
+    call.prolong(first - 1)
+    assert call.deadline == pytest.approx(first + 59)
+    backchannel.take("a", request(), lambda _: None)
+    call.check_deadline(call.deadline + 1)
+    assert not call.is_overdue, "its client is being asked"
+    client.asks.answer(answer(json.loads(heard[0])["id"], {}))
+    assert call.deadline == pytest.approx(first + 59 + 1 + 60)
+    for _ in range(100):
+        call.prolong(call.deadline)
+    assert call.deadline == pytest.approx(first - 60 + LONGEST)
+    backchannel.end(call)
+    backchannel.close()

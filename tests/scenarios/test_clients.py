@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,11 @@ DISCOVERING: Final = ("auto", "legacy")
 """A client that is told the revision asks nothing else about the server either."""
 SDK: Final = ("stdio", "http", "handshake-stdio", "handshake-http")
 OLD: Final = ("old-stdio", "old-http", "old-sse")
-SERVERS: Final = (*SDK, *(pytest.param(name, marks=LEGACY.mark) for name in OLD))
+Servers = tuple[str, ...]
+of_each_mode = pytest.mark.parametrize("mode", MODES)
+of_each_sdk = pytest.mark.parametrize(
+    "servers", [SDK, pytest.param(OLD, marks=LEGACY.mark)], ids=["2.x servers", "1.x servers"]
+)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +88,7 @@ def said(result: CallToolResult) -> str:
     return block.text
 
 
-@pytest.mark.parametrize("mode", MODES)
+@of_each_mode
 async def test_all_servers_are_offered_as_one(gateway: GatewayProcess, mode: str) -> None:
     async with connected(gateway, mode) as client:
         tools = [tool.name for tool in (await client.list_tools()).tools]
@@ -101,68 +106,78 @@ async def test_all_servers_are_offered_as_one(gateway: GatewayProcess, mode: str
         assert instructions == "\n\n".join(f"# {server}\n\nAsk {server} for sums." for server in servers)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("server", SERVERS)
+@of_each_mode
+@of_each_sdk
 async def test_a_call_is_answered_by_the_server_that_it_names(
-    gateway: GatewayProcess, server: str, mode: str
+    gateway: GatewayProcess, servers: Servers, mode: str
 ) -> None:
     async with connected(gateway, mode) as client:
-        result = await client.call_tool(f"{server}_1mcp_add", {"a": 2, "b": 40})
-    assert not result.is_error
-    assert said(result) == "42"
-    assert result.structured_content == {"result": 42}
+        for number, server in enumerate(servers):
+            result = await client.call_tool(f"{server}_1mcp_add", {"a": number, "b": 40})
+            assert not result.is_error
+            assert said(result) == str(40 + number)
+            assert result.structured_content == {"result": 40 + number}
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("server", SERVERS)
-async def test_the_failure_of_a_tool_is_its_result(gateway: GatewayProcess, server: str, mode: str) -> None:
+@of_each_mode
+@of_each_sdk
+async def test_the_failure_of_a_tool_is_its_result(
+    gateway: GatewayProcess, servers: Servers, mode: str
+) -> None:
     async with connected(gateway, mode) as client:
-        result = await client.call_tool(f"{server}_1mcp_fail", {})
-    assert result.is_error
-    assert "this tool always fails" in said(result)
+        for server in servers:
+            result = await client.call_tool(f"{server}_1mcp_fail", {})
+            assert result.is_error
+            assert "this tool always fails" in said(result)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("server", SERVERS)
-async def test_resources_are_read_by_their_own_uris(gateway: GatewayProcess, server: str, mode: str) -> None:
+@of_each_mode
+@of_each_sdk
+async def test_resources_are_read_by_their_own_uris(
+    gateway: GatewayProcess, servers: Servers, mode: str
+) -> None:
+    paths = {"today": "today", "days/May": "May"}
     async with connected(gateway, mode) as client:
-        for uri, text in ((f"note://{server}/today", "today"), (f"note://{server}/days/May", "May")):
+        for server, path in product(servers, paths):
+            uri = f"note://{server}/{path}"
             (contents,) = (await client.read_resource(uri)).contents
             assert isinstance(contents, TextResourceContents)
-            assert (str(contents.uri), contents.text) == (uri, f"{text} at {server}")
+            assert (str(contents.uri), contents.text) == (uri, f"{paths[path]} at {server}")
 
 
-@pytest.mark.parametrize("mode", MODES)
+@of_each_mode
 async def test_a_resource_that_nobody_has_is_an_error(gateway: GatewayProcess, mode: str) -> None:
     async with connected(gateway, mode) as client:
         with pytest.raises(MCPError, match="note://nobody/today"):
             await client.read_resource("note://nobody/today")
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("server", SERVERS)
-async def test_a_prompt_is_filled_in(gateway: GatewayProcess, server: str, mode: str) -> None:
+@of_each_mode
+@of_each_sdk
+async def test_a_prompt_is_filled_in(gateway: GatewayProcess, servers: Servers, mode: str) -> None:
     async with connected(gateway, mode) as client:
-        (message,) = (await client.get_prompt(f"{server}_1mcp_greet", {"name": "Ada"})).messages
-    assert isinstance(message.content, TextContent)
-    assert message.content.text == "Hello Ada!"
+        for server in servers:
+            (message,) = (await client.get_prompt(f"{server}_1mcp_greet", {"name": server})).messages
+            assert isinstance(message.content, TextContent)
+            assert message.content.text == f"Hello {server}!"
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("server", SERVERS)
+@of_each_mode
+@of_each_sdk
 async def test_arguments_of_prompts_and_templates_are_completed(
-    gateway: GatewayProcess, server: str, mode: str
+    gateway: GatewayProcess, servers: Servers, mode: str
 ) -> None:
-    prompt = PromptReference(type="ref/prompt", name=f"{server}_1mcp_greet")
-    template = ResourceTemplateReference(type="ref/resource", uri=f"note://{server}/days/{{day}}")
     async with connected(gateway, mode) as client:
-        of_prompt = await client.complete(prompt, {"name": "name", "value": "L"})
-        of_template = await client.complete(template, {"name": "day", "value": "O"})
-    assert of_prompt.completion.values == ["Lagos", "Lima", "Lyon"]
-    assert of_template.completion.values == ["Oslo"]
+        for server in servers:
+            prompt = PromptReference(type="ref/prompt", name=f"{server}_1mcp_greet")
+            template = ResourceTemplateReference(type="ref/resource", uri=f"note://{server}/days/{{day}}")
+            of_prompt = await client.complete(prompt, {"name": "name", "value": "L"})
+            of_template = await client.complete(template, {"name": "day", "value": "O"})
+            assert of_prompt.completion.values == ["Lagos", "Lima", "Lyon"]
+            assert of_template.completion.values == ["Oslo"]
 
 
-@pytest.mark.parametrize("mode", MODES)
+@of_each_mode
 async def test_pages_are_there_for_those_who_ask_and_make_up_the_whole(
     gateway: GatewayProcess, mode: str
 ) -> None:
@@ -196,8 +211,8 @@ async def test_a_client_is_told_when_the_tools_of_a_server_change(
         await watcher.sees(*before)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("server", SERVERS)
+@of_each_mode
+@pytest.mark.parametrize("server", ["stdio", "handshake-http", pytest.param("old-http", marks=LEGACY.mark)])
 async def test_a_server_alone_is_offered_under_its_own_names(
     gateway: GatewayProcess, server: str, mode: str
 ) -> None:
@@ -215,7 +230,26 @@ async def test_a_server_alone_is_offered_under_its_own_names(
         assert message.content.text == "Hello Ada!"
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("era", ["legacy", "auto"])
+async def test_a_server_alone_tells_of_its_own_changes(gateway: GatewayProcess, era: str) -> None:
+    own = ["add", "fail", "grow", "shrink"]
+    async with (
+        watching(gateway.url, era) as everything,
+        watching(f"{gateway.base}/servers/http/mcp", era) as alone,
+    ):
+        await everything.client.call_tool("handshake-http_1mcp_grow", {})
+        await everything.told("tools")
+        await alone.client.call_tool("grow", {})
+        await alone.told("tools")
+        await alone.sees(*own, "leaf")
+        assert alone.notices["tools"] == 1
+        await everything.client.call_tool("handshake-http_1mcp_shrink", {})
+        await alone.client.call_tool("shrink", {})
+        await alone.told("tools", 2)
+        await alone.sees(*own)
+
+
+@of_each_mode
 async def test_a_request_sees_the_servers_that_it_narrowed_itself_to(
     gateway: GatewayProcess, mode: str
 ) -> None:
@@ -226,7 +260,7 @@ async def test_a_request_sees_the_servers_that_it_narrowed_itself_to(
             await client.call_tool("http_1mcp_add", {"a": 1, "b": 1})
 
 
-@pytest.mark.parametrize("mode", MODES)
+@of_each_mode
 async def test_the_published_time_server_tells_the_time(gateway: GatewayProcess, mode: str) -> None:
     async with connected(gateway, mode) as client:
         result = await client.call_tool("time_1mcp_get_current_time", {"timezone": "Asia/Tokyo"})
@@ -235,7 +269,7 @@ async def test_the_published_time_server_tells_the_time(gateway: GatewayProcess,
 
 
 @GIT.mark
-@pytest.mark.parametrize("mode", MODES)
+@of_each_mode
 async def test_the_published_git_server_looks_into_a_repository(gateway: GatewayProcess, mode: str) -> None:
     async with connected(gateway, mode) as client:
         result = await client.call_tool("git_1mcp_git_status", {"repo_path": str(gateway.folder)})

@@ -24,7 +24,6 @@ from onemcp import __version__
 from onemcp.wire.revisions import LATEST_HANDSHAKE
 
 pytestmark = pytest.mark.anyio
-on_the_sample = pytest.mark.xdist_group("guide-sample")
 
 PAGE = examples(GUIDE)
 START = PAGE["start"].command()
@@ -53,13 +52,11 @@ def servers(names: list[str]) -> set[str]:
     return {name.partition("_1mcp_")[0] for name in names}
 
 
-@on_the_sample
 @pytest.mark.parametrize("era", ERAS)
 async def test_one_endpoint_offers_the_tools_of_all_servers(sample: GuideGateway, era: str) -> None:
     assert servers(await tools(sample.url, era)) == {"time", "git", "docs"}
 
 
-@on_the_sample
 def test_it_prints_its_endpoint_and_each_server_as_it_becomes_ready(sample: GuideGateway) -> None:
     printed = PAGE["started"].text.replace("0.1.0", __version__).replace("3050", str(sample.port))
     assert sample.stdout.startswith(printed)
@@ -67,7 +64,6 @@ def test_it_prints_its_endpoint_and_each_server_as_it_becomes_ready(sample: Guid
     assert sorted(ready) == ["docs", "git", "time"]
 
 
-@on_the_sample
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_tool_is_called_with_its_servers_name_in_front(sample: GuideGateway, era: str) -> None:
     name = "time_1mcp_get_current_time"
@@ -87,7 +83,6 @@ def said(result: CallToolResult) -> str:
     return block.text
 
 
-@on_the_sample
 def test_the_commands_of_an_operator_work_as_they_are_typed(sample: GuideGateway) -> None:
     status, inspect, run, connect = map(sample.type, PAGE["operate"].commands())
     for done in (status, inspect, run, connect):
@@ -100,14 +95,12 @@ def test_the_commands_of_an_operator_work_as_they_are_typed(sample: GuideGateway
     assert sample.url in connect.stdout
 
 
-@on_the_sample
 def test_status_inspect_and_run_take_json(sample: GuideGateway) -> None:
     for typed in PAGE["operate"].commands()[:3]:
         done = sample.type(Command((*typed.argv, "--json")))
         assert isinstance(json.loads(done.stdout), dict), done.stderr
 
 
-@on_the_sample
 @pytest.mark.parametrize("era", ERAS)
 async def test_the_address_decides_what_a_client_sees(sample: GuideGateway, era: str) -> None:
     addresses = PAGE["addresses"].text.replace("3050", str(sample.port)).split()

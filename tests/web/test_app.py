@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.support.channels import Script, Upstreams
+from tests.support.channels import Upstreams, handshake
 from tests.web.conftest import Serve, rpc
 
 pytestmark = pytest.mark.anyio
@@ -22,7 +22,7 @@ async def raw_status(port: int, head: str) -> int:
 
 @pytest.mark.parametrize("path", ["/servers/mcp", "/servers//mcp", "//mcp", "/mcp/", "/servers/%2e%2e/mcp"])
 async def test_only_the_endpoint_and_the_servers_have_a_path(edge: Serve, path: str) -> None:
-    async with edge(Upstreams(a=Script())) as it:
+    async with edge(Upstreams(a=handshake())) as it:
         answer = await it.client.post(
             f"http://127.0.0.1:{it.port}{path}",
             json=rpc("initialize", protocolVersion="2025-11-25", capabilities={}),
@@ -31,21 +31,21 @@ async def test_only_the_endpoint_and_the_servers_have_a_path(edge: Serve, path: 
 
 
 async def test_a_server_is_found_by_any_name_in_percent_encoding(edge: Serve) -> None:
-    async with edge(Upstreams(**{"caf\u00e9 1": Script()})) as it:
+    async with edge(Upstreams(**{"caf\u00e9 1": handshake()})) as it:
         _, result = await it.initialize(path="/servers/caf%C3%A9%201/mcp")
         assert result["protocolVersion"] == "2025-11-25"
 
 
 @pytest.mark.parametrize("name", ["Host", "Origin"])
 async def test_a_header_that_is_judged_may_not_be_there_twice(edge: Serve, name: str) -> None:
-    async with edge(Upstreams(a=Script())) as it:
+    async with edge(Upstreams(a=handshake())) as it:
         value = "localhost" if name == "Host" else "https://app.example"
         head = f"GET /mcp HTTP/1.1\r\nHost: localhost\r\n{name}: {value}\r\n{name}: {value}\r\n\r\n"
         assert await raw_status(it.port, head) == 400
 
 
 async def test_an_origin_that_is_no_url_is_refused(edge: Serve) -> None:
-    async with edge(Upstreams(a=Script())) as it:
+    async with edge(Upstreams(a=handshake())) as it:
         assert (
             await raw_status(it.port, "GET /mcp HTTP/1.1\r\nHost: localhost\r\nOrigin: http://[\r\n\r\n")
             == 403

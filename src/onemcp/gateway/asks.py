@@ -94,6 +94,10 @@ class Asks:
         if ask is not None:
             ask.respond(failure(ask.upstream_id, ABANDONED))
 
+    def has_any(self, keys: set[bytes]) -> bool:
+        """Whether one of these questions still waits for its answer."""
+        return self._open is not None and not self._open.keys().isdisjoint(keys)
+
     def key_of(self, upstream_id: Raw, keys: set[bytes]) -> bytes | None:
         """Among these questions the one that an upstream calls by that id."""
         wanted = bytes(upstream_id)

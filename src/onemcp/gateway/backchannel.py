@@ -6,6 +6,7 @@ child they belong to the one call in flight, and to the gateway's own log if the
 for what an upstream asks of a client, which is refused where nothing says whose call it is.
 """
 
+import asyncio
 import logging
 from itertools import count
 from typing import Final
@@ -22,6 +23,10 @@ from onemcp.wire.loglevel import passes
 
 PROGRESS: Final = "notifications/progress"
 MESSAGE: Final = "notifications/message"
+TICK: Final = 0.5
+"""Seconds between two looks at the deadlines of all calls."""
+LONGEST: Final = 3600.0
+"""Seconds that no call outlasts, whatever progress it shows."""
 TOKEN: Final = "progressToken"  # noqa: S105 - the protocol's word for a name, not a secret
 
 _log = logging.getLogger("onemcp.gateway")
@@ -31,12 +36,34 @@ _upstream_log = logging.getLogger("onemcp.upstream.message")
 class Call:
     """One call under way, as far as messages about it go."""
 
-    __slots__ = ("_asked", "_backchannel", "_ctx", "own", "respond", "token", "upstream")
+    __slots__ = (
+        "_asked",
+        "_backchannel",
+        "_ctx",
+        "_limit",
+        "_task",
+        "_timeout",
+        "deadline",
+        "is_overdue",
+        "own",
+        "respond",
+        "token",
+        "upstream",
+    )
 
-    def __init__(self, backchannel: "Backchannel", upstream: str, ctx: CallContext, respond: Respond) -> None:
+    def __init__(
+        self, backchannel: "Backchannel", upstream: str, ctx: CallContext, respond: Respond, timeout: float
+    ) -> None:
         self._backchannel = backchannel
         self._ctx = ctx
         self._asked: set[bytes] | None = None
+        self._task = asyncio.current_task()
+        self._timeout = timeout
+        now = backchannel.loop.time()
+        self.deadline = now + timeout
+        self._limit = now + max(timeout, LONGEST)
+        self.is_overdue = False
+        """It was ended because its time was over."""
         self.upstream = upstream
         self.respond = respond
         """Answers a request of the upstream."""
@@ -57,6 +84,24 @@ class Call:
             self.log(envelope)
         else:
             self._backchannel.take(self.upstream, envelope, self.respond)
+
+    def check_deadline(self, now: float) -> None:
+        """End the call if its time is over; while its client is asked something the time stands still."""
+        session = self._ctx.session
+        if self._asked and session is not None and session.asks.has_any(self._asked):
+            self.prolong(now)
+        if now >= self.deadline and self._task is not None:
+            self.is_overdue = True
+            self._task.cancel()
+
+    def prolong(self, now: float) -> None:
+        """The upstream shows that it is at work: it has its whole time again, up to a limit."""
+        self.deadline = min(now + self._timeout, self._limit)
+
+    def absorb(self) -> None:
+        """The present task has caught the cancellation that the deadline sent, and goes on."""
+        if self._task is not None:
+            self._task.uncancel()
 
     def tell(self, message: bytes) -> bool:
         """Send a message to the client; False if it could not take it."""
@@ -102,8 +147,8 @@ class Call:
     def close(self) -> None:
         """The call is over, and so is all that was asked in it."""
         session = self._ctx.session
-        if session is not None:
-            for key in self._asked or ():
+        if self._asked and session is not None:
+            for key in self._asked:
                 session.asks.abandon(key)
 
 
@@ -114,6 +159,8 @@ class Backchannel:
         self._calls: dict[str, set[Call]] = {}
         self._watched: dict[int, Call] = {}
         self._tokens = count(1)
+        self._timer: asyncio.TimerHandle | None = None
+        self.loop = asyncio.get_running_loop()
         self.unclaimed = 0
         """Messages that belonged to no call (any more)."""
 
@@ -121,21 +168,37 @@ class Backchannel:
         """Calls under way."""
         return sum(map(len, self._calls.values()))
 
-    def begin(self, upstream: str, ctx: CallContext, respond: Respond) -> Call:
-        """A call to an upstream begins."""
-        call = Call(self, upstream, ctx, respond)
-        self._calls.setdefault(upstream, set()).add(call)
+    def begin(self, upstream: str, ctx: CallContext, respond: Respond, timeout: float) -> Call:
+        """A call to an upstream begins, which has `timeout` seconds from here and from each sign of progress."""
+        call = Call(self, upstream, ctx, respond, timeout)
+        if self._timer is None:
+            self._timer = self.loop.call_later(TICK, self._check_deadlines)
+        calls = self._calls.get(upstream)
+        if calls is None:
+            calls = self._calls[upstream] = set()
+        calls.add(call)
         return call
 
     def end(self, call: Call) -> None:
         """It is over; nothing about it is heard any more."""
+        self._calls[call.upstream].discard(call)
         call.close()
-        calls = self._calls[call.upstream]
-        calls.discard(call)
-        if not calls:
-            del self._calls[call.upstream]
         if call.own:
             del self._watched[call.own]
+
+    def close(self) -> None:
+        """Look after no deadlines any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _check_deadlines(self) -> None:
+        self._timer = None
+        now = self.loop.time()
+        for calls in self._calls.values():
+            for call in list(calls):
+                call.check_deadline(now)
+        if any(self._calls.values()):
+            self._timer = self.loop.call_later(TICK, self._check_deadlines)
 
     def claim(self, call: Call) -> int:
         """A fresh token for the progress of a call."""
@@ -163,6 +226,7 @@ class Backchannel:
             self.unclaimed += 1
             _log.debug("%s: progress that nobody waits for", upstream)
             return
+        call.prolong(self.loop.time())
         params[TOKEN] = call.token
         call.tell(notification(PROGRESS, encode(params)))
 

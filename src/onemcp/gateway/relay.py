@@ -4,6 +4,7 @@ This is the path of every call. It opens the params one level, changes what must
 what that dict encodes to, so that what was decided on is what is forwarded.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
@@ -18,7 +19,7 @@ from onemcp.core.offering import Listing
 from onemcp.core.spec import UpstreamSpec
 from onemcp.core.uris import unqualify
 from onemcp.errors import Reason, RpcError, UpstreamError
-from onemcp.gateway.backchannel import TOKEN, Call
+from onemcp.gateway.backchannel import LONGEST, TOKEN, Call
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.runtime import Runtime
 from onemcp.upstream.channel import Reply, Request
@@ -209,12 +210,19 @@ class Relay:
             request.params = encode(params)
             return await connection.channel.request(request)
         backchannel = self._runtime.backchannel
-        call = backchannel.begin(spec.name, ctx, connection.channel.respond)
+        call = backchannel.begin(spec.name, ctx, connection.channel.respond, spec.request_timeout)
         try:
             _watch_progress(params, call)
             request.params = encode(params)
             request.sink = call.hear
+            request.timeout = LONGEST
             return await connection.channel.request(request)
+        except asyncio.CancelledError:
+            if not call.is_overdue:
+                raise
+            call.absorb()
+            what = f"did not answer within {spec.request_timeout:g} s"
+            raise UpstreamError(spec.name, Reason.TIMEOUT, what) from None
         finally:
             backchannel.end(call)
 

@@ -72,6 +72,7 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
     ) -> None:
         """Stop telling, then stop the upstreams."""
         self.notifier.close()
+        self.backchannel.close()
         await self.pool.__aexit__(kind, error, trace)
 
     async def apply(self, specs: Sequence[UpstreamSpec]) -> None:

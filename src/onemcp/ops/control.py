@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from onemcp.core.access import View
 from onemcp.core.lifecycle import State
-from onemcp.core.offering import Listing
+from onemcp.core.offering import Listing, Offering
 from onemcp.core.spec import HttpTransport, StdioTransport, UpstreamSpec
 from onemcp.errors import RpcError
 from onemcp.gateway.context import CallContext
@@ -123,8 +123,13 @@ def _summary(supervisor: Supervisor) -> dict[str, Any]:
         "tags": sorted(spec.tags),
         "transport": _transport(spec),
         "revision": connection.revision if connection else "",
-        "counts": {listing.value: len(offering.items(listing)) if offering else 0 for listing in Listing},
+        "counts": {listing.value: _count(offering, listing) for listing in Listing},
     }
+
+
+def _count(offering: Offering | None, listing: Listing) -> int:
+    """Entries of a list; one that is there twice counts once, as clients see it."""
+    return len({item.key for item in offering.items(listing)}) if offering else 0
 
 
 def _transport(spec: UpstreamSpec) -> str:

@@ -66,7 +66,7 @@ class Limits:
     """Bytes that it has not read, beyond which requests are refused."""
     in_flight: int = 4096
     """Requests that it has not answered."""
-    patience: float = 2.0
+    patience: float = 1.5
     """Seconds between closing its stdin, SIGTERM and SIGKILL."""
 
 

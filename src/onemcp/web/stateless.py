@@ -9,6 +9,7 @@ from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.subscriptions import subscribe
+from onemcp.upstream.connection import upstream_says
 from onemcp.web.post import Post
 from onemcp.web.streaming import serve_stream
 from onemcp.wire.envelope import (
@@ -97,5 +98,5 @@ def _present_task() -> asyncio.Task[object]:
 
 
 def _status_of(error: Raw) -> int:
-    code = bytes(open_object(error).get("code", b""))
-    return STATUS.get(int(code), 200) if code.lstrip(b"-").isdigit() else 200
+    """The HTTP status of an upstream's error object, which may be anything."""
+    return STATUS.get(upstream_says(error).code, 200)
