@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+from typing import Any
 
 import httpx2
 import pytest
 from msgspec import Raw
-from tests.support.channels import Upstreams, handshake, stateless
+from tests.support.channels import Failure, Upstreams, handshake, stateless
 from tests.web.conftest import ACCEPT, META, Serve, rpc
 
 from onemcp.wire.envelope import Envelope, encode
@@ -174,11 +175,15 @@ async def test_log_messages_come_to_those_who_asked_with_the_request(edge: Serve
         assert (await ask(logLevel="loud")).json()["error"]["code"] == -32602
 
 
-@pytest.mark.parametrize("error", [5, {"code": "x"}, {"code": 10**5000}])
+@pytest.mark.parametrize("error", [5, {"code": "x"}, {"code": 10**70}])
 async def test_an_error_of_an_upstream_that_is_none_is_still_an_answer(edge: Serve, error: object) -> None:
-    failure = Failure(-32603)
-    failure.body = error  # type: ignore[assignment] # an upstream may say anything
-    async with edge(Upstreams(a=handshake("echo", **{"tools/call": failure}))) as it:
+    class Liar(Failure):
+        body: Any = error
+
+        def __init__(self) -> None:
+            Exception.__init__(self)
+
+    async with edge(Upstreams(a=handshake("echo", **{"tools/call": Liar()}))) as it:
         answer = await it.stateless("tools/call", name="a_1mcp_echo", arguments={})
         assert answer.status_code == 200
         assert b'"id":1,' in answer.content

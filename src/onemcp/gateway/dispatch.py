@@ -7,12 +7,13 @@ from msgspec import Raw
 
 from onemcp.errors import RpcError, UpstreamError
 from onemcp.gateway.context import CallContext
+from onemcp.gateway.failures import as_rpc_error
 from onemcp.gateway.lists import LISTINGS, Lists
-from onemcp.gateway.relay import NAMED, Relay, as_rpc_error, text
+from onemcp.gateway.relay import NAMED, Relay
 from onemcp.gateway.runtime import Runtime
 from onemcp.upstream.channel import Reply
 from onemcp.upstream.connection import Connection
-from onemcp.wire.envelope import ABSENT, INVALID_PARAMS, METHOD_NOT_FOUND, Envelope, encode, open_object
+from onemcp.wire.envelope import ABSENT, INVALID_PARAMS, METHOD_NOT_FOUND, Envelope, encode, open_object, text
 from onemcp.wire.loglevel import LogLevel
 from onemcp.wire.revisions import STATELESS_REVISIONS, Era
 from onemcp.wire.translate import SERVER_KEY

@@ -1,4 +1,4 @@
-"""The relay: resolves a name, decides, forwards to the upstream and rewrites its answer back.
+"""The relay: has a name resolved, forwards to the upstream and rewrites its answer back.
 
 This is the path of every call. It opens the params one level, changes what must change in that same dict, and sends
 what that dict encodes to, so that what was decided on is what is forwarded.
@@ -8,32 +8,27 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-import msgspec
 from msgspec import Raw
 
-from onemcp.core.access import Allow, decide
 from onemcp.core.catalog import Route
 from onemcp.core.merge import relisted
-from onemcp.core.names import prefixed
 from onemcp.core.offering import Listing
 from onemcp.core.spec import UpstreamSpec
-from onemcp.core.uris import unqualify
 from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.gateway.backchannel import LONGEST, TOKEN, Call
 from onemcp.gateway.context import CallContext
+from onemcp.gateway.failures import as_rpc_error
+from onemcp.gateway.resolver import Resolver
 from onemcp.gateway.runtime import Runtime
 from onemcp.upstream.channel import Reply, Request
 from onemcp.upstream.connection import Connection
 from onemcp.upstream.supervisor import Supervisor
-from onemcp.wire.envelope import ABSENT, INTERNAL_ERROR, INVALID_PARAMS, encode, open_object
+from onemcp.wire.envelope import ABSENT, INTERNAL_ERROR, encode, open_object, text
 from onemcp.wire.inbound import HEADER_MISMATCH
 from onemcp.wire.param_headers import check_params, param_values
 from onemcp.wire.revisions import Era
 from onemcp.wire.rewrite import rewrite_uris, uris_in
 from onemcp.wire.translate import adapt_error, adapt_params, adapt_result
-
-REQUEST_TIMEOUT: Final = -32001
-RESOURCE_NOT_FOUND: Final = -32002
 
 COMPLETE: Final = "completion/complete"
 NAMED: Final = {
@@ -42,12 +37,6 @@ NAMED: Final = {
     "resources/read": (Listing.RESOURCES, "uri"),
 }
 """The methods that are about one entry, its list and the member of params that names it."""
-_WORD: Final = {
-    Listing.TOOLS: "tool",
-    Listing.PROMPTS: "prompt",
-    Listing.RESOURCES: "resource",
-    Listing.TEMPLATES: "resource",
-}
 _MEANT_ELSEWHERE: Final = frozenset({Reason.UNREACHABLE, Reason.EXITED, Reason.STOPPING, Reason.SESSION_LOST})
 """Failures after which the upstream itself is in doubt."""
 
@@ -55,14 +44,13 @@ _PROGRESS: Final = b'"progressToken"'
 _URI: Final = b'"uri"'
 _NO_ARGUMENTS: Final = Raw(b"{}")
 
-_decode_text = msgspec.json.Decoder(str).decode
-
 
 class Relay:
     """Carries requests about one entry to the upstream that offers it."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._resolver = Resolver(runtime)
 
     async def forward(self, ctx: CallContext, method: str, params: dict[str, Raw]) -> Reply:
         """The upstream's answer to `tools/call`, `prompts/get` or `resources/read`.
@@ -71,7 +59,7 @@ class Relay:
             RpcError: the name leads nowhere, or the upstream did not answer.
         """
         listing, member = NAMED[method]
-        route = await self._resolve(ctx, method, listing, text(params.get(member), member))
+        route = await self._resolver.resolve(ctx, method, listing, text(params.get(member), member))
         if route.headers and ctx.headers is not None:
             _check_param_headers(route, params.get("arguments", _NO_ARGUMENTS), ctx.headers)
         params[member] = route.encoded
@@ -88,82 +76,12 @@ class Relay:
             listing, member = Listing.PROMPTS, "name"
         else:
             listing, member = Listing.TEMPLATES, "uri"
-        route = await self._resolve(ctx, COMPLETE, listing, text(reference.get(member), f"ref.{member}"))
+        route = await self._resolver.resolve(
+            ctx, COMPLETE, listing, text(reference.get(member), f"ref.{member}")
+        )
         reference[member] = route.encoded
         params["ref"] = Raw(encode(reference))
         return await self._deliver(ctx, COMPLETE, params, route)
-
-    async def _resolve(self, ctx: CallContext, method: str, listing: Listing, name: str) -> Route:
-        route = self._find(ctx, listing, name)
-        if route is None:
-            await self._await_owner(ctx, name)
-            route = self._find(ctx, listing, name)
-        if route is None or not isinstance(self._decide(ctx, method, route), Allow):
-            raise self._unknown(ctx, listing, name)
-        return route
-
-    def _find(self, ctx: CallContext, listing: Listing, name: str) -> Route | None:
-        catalog = self._runtime.catalog_of(ctx.endpoint)
-        route = catalog.route(listing, name)
-        if route is not None or listing not in (Listing.RESOURCES, Listing.TEMPLATES):
-            return route
-        if listing is Listing.TEMPLATES:
-            return catalog.route(Listing.RESOURCES, name)
-        if ctx.endpoint:
-            return _verbatim(ctx.endpoint, name)
-        return self._find_unlisted(ctx, name)
-
-    def _find_unlisted(self, ctx: CallContext, uri: str) -> Route | None:
-        """By a template of one upstream, else the name in the URI, else whose result last gave it to the session."""
-        matches = self._runtime.catalog.match(uri, self._runtime.visible(ctx.view))
-        if matches:
-            return _expanded(matches[0], uri) if len({match.upstream for match in matches}) == 1 else None
-        named = unqualify(uri)
-        if named is not None and self._runtime.pool.get(named[0]) is not None:
-            return _verbatim(*named, listed=uri)
-        giver = ctx.session.given.get(uri) if ctx.session is not None else None
-        return _verbatim(giver, uri) if giver is not None else None
-
-    def _decide(self, ctx: CallContext, method: str, route: Route) -> object:
-        return decide(
-            ctx.principal,
-            ctx.view,
-            self._runtime.tags(route.upstream),
-            route.upstream,
-            method,
-            route.key,
-        )
-
-    async def _await_owner(self, ctx: CallContext, name: str) -> None:
-        """A name that is not in the catalog may belong to an upstream that is still starting: wait for that one."""
-        runtime = self._runtime
-        for supervisor in runtime.pool:
-            spec = supervisor.spec
-            if supervisor.offering is not None or not runtime.shows(ctx.view, ctx.endpoint, spec.name):
-                continue
-            if ctx.endpoint or name.startswith(_prefix(spec, runtime.options.naming.separator)):
-                try:
-                    await supervisor.ready(runtime.options.call_wait)
-                except UpstreamError as error:
-                    raise as_rpc_error(error) from error
-
-    def _unknown(self, ctx: CallContext, listing: Listing, name: str) -> RpcError:
-        word = _WORD[listing]
-        runtime = self._runtime
-        catalog = runtime.catalog_of(ctx.endpoint)
-        routes = catalog.routes.get(listing, {})
-        candidates = [
-            candidate
-            for candidate in catalog.candidates.get(listing, {}).get(name, ())
-            if runtime.shows(ctx.view, ctx.endpoint, routes[candidate].upstream)
-        ]
-        message = f"Unknown {word}: {name}"
-        if candidates:
-            message += f" (did you mean {' or '.join(candidates)}?)"
-        if word != "resource":
-            return RpcError(INVALID_PARAMS, message)
-        code = INVALID_PARAMS if ctx.era is Era.STATELESS else RESOURCE_NOT_FOUND
-        return RpcError(code, message, {"uri": name})
 
     async def _deliver(self, ctx: CallContext, method: str, params: dict[str, Raw], route: Route) -> Reply:
         supervisor = self._runtime.pool.get(route.upstream)
@@ -242,26 +160,6 @@ class Relay:
         return Reply(result, ABSENT)
 
 
-def as_rpc_error(error: UpstreamError) -> RpcError:
-    """What a client is told when an upstream did not answer."""
-    code = REQUEST_TIMEOUT if error.reason is Reason.TIMEOUT else INTERNAL_ERROR
-    return RpcError(code, str(error), {"reason": error.reason.value, "server": error.server})
-
-
-def text(raw: Raw | None, member: str) -> str:
-    """A member that must be a string.
-
-    Raises:
-        RpcError: -32602.
-    """
-    try:
-        if raw is not None:
-            return _decode_text(raw)
-    except msgspec.DecodeError:
-        pass
-    raise RpcError(INVALID_PARAMS, f'"{member}" must be a string', status=400)
-
-
 def _check_param_headers(route: Route, arguments: Raw, headers: Mapping[bytes, bytes]) -> None:
     given = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
     objection = check_params(route.headers, arguments, given)
@@ -286,18 +184,3 @@ def _forget_progress(params: dict[str, Raw]) -> None:
         members = open_object(meta)
         members.pop(TOKEN, None)
         params["_meta"] = Raw(encode(members))
-
-
-def _prefix(spec: UpstreamSpec, separator: str) -> str:
-    return prefixed(spec.name, "", separator, limit=1000)
-
-
-def _verbatim(upstream: str, uri: str, listed: str = "") -> Route:
-    return Route(upstream, uri, Raw(encode(uri)), listed or uri)
-
-
-def _expanded(template: Route, uri: str) -> Route:
-    """A template's route for one URI that fits it; the part that the gateway put in front is taken away."""
-    added = len(template.listed) - len(template.key)
-    key = uri[added:] if added else uri
-    return Route(template.upstream, key, Raw(encode(key)), uri)

@@ -44,6 +44,7 @@ class Envelope(msgspec.Struct):
 _decode = msgspec.json.Decoder(Envelope).decode
 _decode_batch = msgspec.json.Decoder(list[Raw]).decode
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -107,6 +108,20 @@ def open_object(raw: Raw | bytes) -> dict[str, Raw]:
         return _decode_object(raw)
     except msgspec.DecodeError:
         raise RpcError(INVALID_PARAMS, "not a JSON object") from None
+
+
+def text(raw: Raw | None, member: str) -> str:
+    """The value of a member of params that must be a string.
+
+    Raises:
+        RpcError: -32602.
+    """
+    try:
+        if raw is not None:
+            return _decode_text(raw)
+    except msgspec.DecodeError:
+        pass
+    raise RpcError(INVALID_PARAMS, f'"{member}" must be a string', status=400)
 
 
 def encode(value: object) -> bytes:

@@ -1,0 +1,14 @@
+"""What a client is told when an upstream did not answer."""
+
+from typing import Final
+
+from onemcp.errors import Reason, RpcError, UpstreamError
+from onemcp.wire.envelope import INTERNAL_ERROR
+
+REQUEST_TIMEOUT: Final = -32001
+
+
+def as_rpc_error(error: UpstreamError) -> RpcError:
+    """The answer to a request that an upstream failed: which one, why, and the reason as a word in `data`."""
+    code = REQUEST_TIMEOUT if error.reason is Reason.TIMEOUT else INTERNAL_ERROR
+    return RpcError(code, str(error), {"reason": error.reason.value, "server": error.server})
