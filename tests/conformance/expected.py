@@ -33,12 +33,11 @@ UNNAMED: Final = (
 UNPARKED: Final = "answers without a requestState belong to no call that waits for them"
 
 _SUBSCRIPTIONS: Final[Reasons] = dict.fromkeys(("resources-subscribe", "resources-unsubscribe"), LATER)
-_CAPABILITIES: Final[Reasons] = {
+_PARKED: Final[Reasons] = {
     "server-stateless": LATER,
     **{
         f"input-required-result-{what}": LATER
         for what in (
-            "basic-elicitation",
             "basic-list-roots",
             "basic-sampling",
             "capability-check",
@@ -51,9 +50,6 @@ _CAPABILITIES: Final[Reasons] = {
             "tampered-state",
         )
     },
-}
-_PARKED: Final[Reasons] = {
-    **_CAPABILITIES,
     "input-required-result-basic-elicitation": UNNAMED,
     "input-required-result-ignore-extra-params": UNPARKED,
 }
@@ -61,8 +57,8 @@ _PARKED: Final[Reasons] = {
 EXPECTED: Final[Mapping[Cell, Reasons]] = {
     Cell(HANDSHAKE, HANDSHAKE, "stdio"): _SUBSCRIPTIONS,
     Cell(HANDSHAKE, HANDSHAKE, "http"): _SUBSCRIPTIONS,
-    Cell(STATELESS, STATELESS, "stdio"): _CAPABILITIES,
-    Cell(STATELESS, STATELESS, "http"): _CAPABILITIES,
+    Cell(STATELESS, STATELESS, "stdio"): {},
+    Cell(STATELESS, STATELESS, "http"): {},
     Cell(STATELESS, HANDSHAKE, "stdio"): _PARKED,
     Cell(STATELESS, HANDSHAKE, "http"): _PARKED,
 }

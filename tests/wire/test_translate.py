@@ -10,7 +10,7 @@ OWN = stateless_meta(Raw(b'{"name":"onemcp"}'))
 META = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientInfo": {"name": "someone"},
-    "io.modelcontextprotocol/clientCapabilities": {"sampling": {}},
+    "io.modelcontextprotocol/clientCapabilities": {"extensions": {"x/y": {}}, "sampling": {"tools": {}}},
     "io.modelcontextprotocol/logLevel": "debug",
     "traceparent": "00-1-2-01",
     "vendor/x": [1],
@@ -30,11 +30,11 @@ def test_within_the_handshake_era_meta_is_not_touched() -> None:
     assert bytes(members["_meta"]) == b'{"progressToken":1,"vendor/x":2}'
 
 
-def test_a_stateless_upstream_hears_who_we_are_and_never_what_the_client_can_do() -> None:
+def test_a_stateless_upstream_hears_who_we_are_and_no_more_than_the_client_can_do() -> None:
     members = params(META)
     adapt_params(members, Era.STATELESS, Era.STATELESS, OWN)
     meta = open_object(members["_meta"])
-    assert bytes(meta["io.modelcontextprotocol/clientCapabilities"]) == b"{}"
+    assert bytes(meta["io.modelcontextprotocol/clientCapabilities"]) == b'{"sampling":{"tools":{}}}'
     assert bytes(meta["io.modelcontextprotocol/clientInfo"]) == b'{"name":"onemcp"}'
     assert bytes(meta["vendor/x"]) == b"[1]"
     assert bytes(meta["traceparent"]) == b'"00-1-2-01"'
@@ -52,6 +52,20 @@ def test_a_stateless_upstream_is_asked_for_the_log_messages_that_the_client_want
     assert bytes(open_object(members["_meta"])["io.modelcontextprotocol/logLevel"]) == b'"error"'
     adapt_params(members, Era.STATELESS, Era.STATELESS, OWN)
     assert "io.modelcontextprotocol/logLevel" not in open_object(members["_meta"])
+
+
+def test_a_stateless_upstream_of_a_handshake_client_may_ask_nothing() -> None:
+    members = params({"vendor/x": 1})
+    adapt_params(members, Era.HANDSHAKE, Era.STATELESS, OWN)
+    meta = open_object(members["_meta"])
+    assert bytes(meta["io.modelcontextprotocol/clientCapabilities"]) == b"{}"
+
+
+def test_answers_to_questions_reach_only_upstreams_that_know_such() -> None:
+    for target, arrives in ((Era.STATELESS, True), (Era.HANDSHAKE, False)):
+        members = {**params(META), "inputResponses": Raw(b"{}"), "requestState": Raw(b'"x"')}
+        adapt_params(members, Era.STATELESS, target, OWN)
+        assert ("inputResponses" in members, "requestState" in members) == (arrives, arrives)
 
 
 def test_an_empty_meta_is_left_out() -> None:

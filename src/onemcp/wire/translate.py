@@ -5,7 +5,8 @@ from typing import Final
 
 from msgspec import Raw
 
-from onemcp.wire.envelope import INVALID_PARAMS, encode, open_object
+from onemcp.errors import RpcError
+from onemcp.wire.envelope import ABSENT, INVALID_PARAMS, encode, open_object
 from onemcp.wire.revisions import LATEST_STATELESS, Era
 
 VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
@@ -16,6 +17,8 @@ SERVER_KEY: Final = "io.modelcontextprotocol/serverInfo"
 
 _PER_REQUEST: Final = (VERSION_KEY, CLIENT_KEY, CAPABILITIES_KEY, LOG_LEVEL_KEY)
 _STATELESS_ONLY: Final = ("resultType", "ttlMs", "cacheScope")
+_ANSWERED: Final = ("sampling", "elicitation", "roots")
+_CONTINUATION: Final = ("inputResponses", "requestState")
 _CACHEABLE: Final = frozenset({"resources/read"})
 _UNKNOWN_RESOURCE: Final = -32002
 
@@ -34,21 +37,40 @@ def adapt_params(
 ) -> None:
     """Make the `_meta` of relayed params speak for the gateway, in the era of the upstream; the rest stays.
 
-    `own` are the members of `stateless_meta`; `log_level` is what the client asked for, empty for nothing. A client's capabilities and identity are never claimed as ours.
+    `own` are the members of `stateless_meta`; `log_level` is what the client asked for, empty for nothing. No more is
+    claimed than the client can do, and its identity is never ours.
     """
     if target is Era.HANDSHAKE and source is Era.HANDSHAKE:
         return
     meta = open_object(params["_meta"]) if "_meta" in params else {}
+    declared = meta.get(CAPABILITIES_KEY, ABSENT)
     for key in _PER_REQUEST:
         meta.pop(key, None)
     if target is Era.STATELESS:
         meta.update(own)
+        if source is Era.STATELESS:
+            meta[CAPABILITIES_KEY] = carried(declared)
         if log_level:
             meta[LOG_LEVEL_KEY] = Raw(encode(log_level))
+    else:
+        for key in _CONTINUATION:
+            params.pop(key, None)
     if meta:
         params["_meta"] = Raw(encode(meta))
     else:
         params.pop("_meta", None)
+
+
+def carried(capabilities: Raw) -> Raw:
+    """Of a stateless client's capabilities those whose use passes through the gateway; never any of our own.
+
+    What an upstream asks because of them comes as a result, and the client's answers go back with its next request.
+    """
+    try:
+        declared = open_object(capabilities)
+    except RpcError:
+        declared = {}
+    return Raw(encode({name: declared[name] for name in _ANSWERED if name in declared}))
 
 
 def adapt_result(result: Raw, method: str, source: Era, target: Era) -> Raw:
