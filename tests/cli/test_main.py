@@ -110,3 +110,27 @@ def test_output_that_nobody_reads_any_more_ends_without_a_traceback(tmp_path: Pa
         check=False,
     )
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_are_no_fault(closed: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m onemcp --version {closed}', sys.executable],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_no_descriptor_of_ours_takes_the_place_of_a_standard_stream() -> None:
+    script = (
+        "import os, sys; from onemcp.__main__ import _fill_standard_streams as fill; fill();"
+        "sys.exit(0 if all(os.path.samestat(os.fstat(n), os.stat(os.devnull)) for n in (0, 1)) else 9)"
+    )
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" -c "$1" <&- >&-', sys.executable, script], timeout=20, check=False
+    )
+    assert done.returncode == 0

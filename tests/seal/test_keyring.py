@@ -41,6 +41,14 @@ def test_another_ring_does_not_open_it() -> None:
     assert Keyring.ephemeral().open("p", ring.seal("p", b"x")) is None
 
 
+@pytest.mark.parametrize("more", ["=", "==", "\n", "!", "=" * 4])
+def test_a_token_has_one_spelling(more: str) -> None:
+    token = ring.seal("p", b"payload")
+    assert ring.open("p", token) == b"payload"
+    assert ring.open("p", token + more) is None
+    assert ring.open("p", token[:10] + more + token[10:]) is None
+
+
 def test_a_kept_key_opens_tokens_of_the_process_before(tmp_path: Path) -> None:
     path = tmp_path / "session.key"
     token = Keyring.load(path).seal("p", b"x")

@@ -55,7 +55,7 @@ class Keyring:
         """A token for the payload."""
         nonce = os.urandom(_NONCE)
         sealed = self._cipher.encrypt(nonce, payload, purpose.encode())
-        return f"{_VERSION}.{urlsafe_b64encode(nonce + sealed).decode().rstrip('=')}"
+        return f"{_VERSION}.{_text(nonce + sealed)}"
 
     def open(self, purpose: str, token: str) -> bytes | None:
         """The payload of a token of ours; None for anything else."""
@@ -64,9 +64,15 @@ class Keyring:
             return None
         try:
             data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            if _text(data) != text:
+                return None  # decoding skips what is no base64: of all spellings only ours is the token
             return self._cipher.decrypt(data[:_NONCE], data[_NONCE:], purpose.encode())
         except (ValueError, InvalidTag):
             return None
+
+
+def _text(data: bytes) -> str:
+    return urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _create(path: Path) -> bytes:
