@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
@@ -38,6 +39,8 @@ from onemcp.web.http.server import bind, bind_unix, serving
 from onemcp.web.mcp import McpEndpoint
 
 _WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, so that a client is told a usable address
+_FILES: Final = 65_536
+"""Descriptors that the gateway may use, where the machine lets it."""
 _log = logging.getLogger("onemcp")
 
 Listener = Callable[[UpstreamChanged], None]
@@ -71,6 +74,7 @@ def run(plan: Plan, on_started: Callable[[Started], None], listener: Listener) -
     """
     _refuse_open_bind(plan.settings)
     _refuse_faults(plan)
+    _raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(plan, on_started, listener))
 
@@ -240,6 +244,14 @@ def _refuse_faults(plan: Plan) -> None:
         ]
         if faults:
             raise ConfigError(*faults)
+
+
+def _raise_file_limit() -> None:
+    """A connection costs a descriptor, and the usual soft limit is a remnant of `select`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _calm_collector() -> None:

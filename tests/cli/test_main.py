@@ -134,3 +134,19 @@ def test_no_descriptor_of_ours_takes_the_place_of_a_standard_stream() -> None:
         ["sh", "-c", 'exec "$0" -c "$1" <&- >&-', sys.executable, script], timeout=20, check=False
     )
     assert done.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is full")
+def test_output_that_cannot_be_written_is_told() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "onemcp", "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "1mcp: the output could not be written: No space left on device\n",
+    )

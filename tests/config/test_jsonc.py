@@ -174,8 +174,8 @@ def test_nesting_goes_as_deep_as_said_and_no_deeper() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "1:1: there is nothing in it; an empty configuration is {}"),
-        ("// only a remark", "1:17: there is nothing in it; an empty configuration is {}"),
+        ("", '1:1: there is nothing in it; an empty configuration is {"mcpServers": {}}'),
+        ("// only a remark", '1:17: there is nothing in it; an empty configuration is {"mcpServers": {}}'),
         ("{} {}", "1:4: { after the end of the value; one file holds one value"),
         ("{'a': 1}", '1:2: expected a key, found \'; keys stand in double quotes, as "key"'),
         ("{a: 1}", '1:2: expected a key, found a; keys stand in double quotes, as "key"'),

@@ -10,14 +10,6 @@ EXPRESSIONS = st.none() | st.sampled_from(["a", "-a", "a,b", "a+-b", "-(a,b)", "
 TAGS = st.frozensets(st.sampled_from("abc"))
 
 
-@given(EXPRESSIONS, EXPRESSIONS, TAGS)
-def test_a_request_only_ever_narrows_what_is_shown(
-    outer: Expression | None, inner: Expression | None, tags: frozenset[str]
-) -> None:
-    shown = View(outer).narrowed(inner).shows(tags)
-    assert shown == (View(outer).shows(tags) and View(inner).shows(tags))
-
-
 @given(EXPRESSIONS, TAGS)
 def test_what_is_not_shown_cannot_be_called(expression: Expression | None, tags: frozenset[str]) -> None:
     view = View(expression)

@@ -305,3 +305,20 @@ async def test_a_prefixed_name_routes_before_the_first_offering_under_any_policy
     async with running(upstreams, naming=naming, settle=False) as runtime:
         result = await ask(runtime, "tools/call", {"name": "a_1mcp_echo", "arguments": {}})
     assert result["echo"]["name"] == "echo"
+
+
+@pytest.mark.parametrize("answer", [5, None, "text", [1]])
+async def test_an_answer_that_is_no_object_is_the_upstream_s_fault(running: Running, answer: object) -> None:
+    async with running(Upstreams(a=handshake("t", **{"tools/call": lambda _: answer}))) as runtime:
+        with pytest.raises(RpcError, match="a: answered with what is no object") as caught:
+            await ask(runtime, "tools/call", {"name": "a_1mcp_t"}, STATELESS)
+    assert caught.value.code == -32603
+
+
+async def test_a_hidden_server_s_uri_does_not_hide_a_visible_server_s_template(running: Running) -> None:
+    specs = [spec("a"), spec("b", tags=frozenset({"web"}))]
+    upstreams = Upstreams(a=with_resources("x://1"), b=with_resources(templates=("x://{id}",)))
+    web = CallContext(Era.HANDSHAKE, "2025-11-25", View(simple("web")))
+    async with running(upstreams, specs=specs) as runtime:
+        await ask(runtime, "resources/read", {"uri": "x://1"}, web)
+    assert [r.method for r in upstreams.last("b").asked].count("resources/read") == 1

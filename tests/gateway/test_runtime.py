@@ -2,16 +2,20 @@
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.gateway.conftest import Running
 from tests.support.channels import Upstreams, handshake, spec, until
 
+from onemcp.core.access import View
 from onemcp.core.events import UpstreamChanged
 from onemcp.core.lifecycle import State
 from onemcp.core.offering import Listing
+from onemcp.core.tags import simple
 from onemcp.errors import Problem
 from onemcp.gateway.runtime import Runtime
+from onemcp.gateway.streams import Stream
 
 pytestmark = pytest.mark.anyio
 
@@ -98,3 +102,21 @@ async def test_a_killed_upstream_keeps_its_place_in_the_lists_while_it_comes_bac
         await until(lambda: runtime.pool.get("a").life.state is not State.READY)  # type: ignore[union-attr] # configured above
         assert listed(runtime) == ["a_1mcp_x"]
         await until(lambda: len(upstreams.channels["a"]) == 2)
+
+
+@pytest.mark.parametrize("change", [{"disabled": True}, {"tags": frozenset({"other"})}])
+async def test_those_who_lose_sight_of_an_upstream_are_told(running: Running, change: dict[str, Any]) -> None:
+    before = spec("a", tags=frozenset({"web"}))
+    stream = Stream(View(simple("web")))
+    async with running(Upstreams(a=handshake("x")), specs=[before]) as runtime:
+        await until(lambda: runtime.notifier.sent > 0)
+        with runtime.notifier.listening(stream):
+            await runtime.apply([replace(before, **change)])
+            assert await stream.next() is not None
+
+
+async def test_names_that_nobody_has_are_not_kept(running: Running) -> None:
+    async with running(Upstreams(a=handshake("x"))) as runtime:
+        for number in range(100):
+            assert not runtime.catalog_of(f"nobody-{number}").entries
+        assert not runtime._solo

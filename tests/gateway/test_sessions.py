@@ -78,3 +78,22 @@ def test_only_the_latest_given_uris_are_remembered() -> None:
     assert len(session.given) == MAX_GIVEN
     assert list(session.given)[-1] == "x://5"
     assert session.given["x://5"] == "b"
+
+
+def test_a_session_in_use_is_not_the_one_that_is_forgotten() -> None:
+    sessions = Sessions(ring)
+    first = sessions.open("2025-11-25", "", NONE, 0.0)
+    for _ in range(MAX_REMEMBERED - 1):
+        sessions.open("2025-11-25", "", NONE, 0.0)
+    assert sessions.find(first.token, "", 1.0) is first
+    sessions.open("2025-11-25", "", NONE, 0.0)
+    assert sessions.find(first.token, "", 1.0) is first
+
+
+def test_what_is_remembered_of_ended_sessions_is_bounded_by_their_expiry() -> None:
+    sessions = Sessions(ring)
+    for number in range(10):
+        sessions.end(sessions.open("2025-11-25", "", NONE, float(number)), float(number))
+    assert len(sessions._ended) == 10
+    sessions.end(sessions.open("2025-11-25", "", NONE, LIFETIME + 5.5), LIFETIME + 5.5)
+    assert len(sessions._ended) == 5

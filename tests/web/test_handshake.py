@@ -272,7 +272,7 @@ async def test_progress_comes_on_the_stream_of_its_request(edge: Serve) -> None:
     assert plain.status_code == 200
 
 
-async def test_a_cancelled_request_is_cancelled_upstream_and_answered_as_such(edge: Serve) -> None:
+async def test_a_cancelled_request_is_cancelled_upstream_and_has_no_answer(edge: Serve) -> None:
     began, ended = asyncio.Event(), asyncio.Event()
 
     async def hang(_: object) -> object:
@@ -284,13 +284,30 @@ async def test_a_cancelled_request_is_cancelled_upstream_and_answered_as_such(ed
 
     async with edge(Upstreams(a=handshake("t", **{"tools/call": hang}))) as it:
         session, _ = await it.initialize()
-        call = asyncio.ensure_future(it.ask(session, "tools/call", name="a_1mcp_t"))
+        call = asyncio.ensure_future(it.post(rpc("tools/call", name="a_1mcp_t"), mcp_session_id=session))
         await began.wait()
         other, _ = await it.initialize()
         note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
         await it.post(note, mcp_session_id=other)
         assert not ended.is_set(), "another session's id is another request"
         await it.post(note, mcp_session_id=session)
-        assert (await call)["error"]["message"] == "Request cancelled"
+        assert ((await call).status_code, (await call).content) == (202, b"")
         assert ended.is_set()
         assert (await it.ask(session, "ping"))["result"] == {}
+
+
+async def test_a_faulty_introduction_is_answered_under_its_id(edge: Serve) -> None:
+    async with edge(Upstreams(a=handshake())) as it:
+        for params in ([1], {"protocolVersion": 7}, {}):
+            answer = await it.post({"jsonrpc": "2.0", "id": "i", "method": "initialize", "params": params})
+            assert (answer.status_code, answer.json()["id"], answer.json()["error"]["code"]) == (
+                400,
+                "i",
+                -32602,
+            )
+
+
+async def test_a_server_that_there_is_not_has_no_tools_either(edge: Serve) -> None:
+    async with edge(Upstreams(a=handshake())) as it:
+        answer = await it.stateless("tools/call", name="echo", path="/servers/nobody/mcp")
+    assert (answer.status_code, answer.json()["error"]["message"]) == (404, "No server is called nobody")

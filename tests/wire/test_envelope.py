@@ -75,6 +75,7 @@ def test_what_is_not_json_in_utf8_is_a_parse_error(body: bytes) -> None:
         b'{"jsonrpc":"2.0","id":1.5,"method":"x"}',
         b'{"jsonrpc":"2.0","id":[1],"method":"x"}',
         b'{"jsonrpc":"2.0","id":true,"method":"x"}',
+        b'{"jsonrpc":"2.0","id":"%b","method":"x"}' % (b"y" * 1023),
         b'{"jsonrpc":"2.0","id":1,"method":2}',
         b'{"jsonrpc":"2.0"}',
         b'{"jsonrpc":"2.0","id":1}',

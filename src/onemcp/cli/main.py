@@ -8,6 +8,7 @@ A command is a module with `define(parser)` and `run(args, environ)`, loaded onl
 `1mcp status` pays for no web server.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,15 +26,33 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one command; the exit code. Nothing that a person can cause ends in a traceback."""
     _never_fail_on_a_character()
     try:
-        return _run(argv, environ)
+        return _written(_run(argv, environ))
     except OnemcpError as error:
         return report(error)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has gone (`1mcp inspect | head`); Python would complain once more on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output has gone (`1mcp inspect | head`).
+        _silence()
         return Exit.FAILED
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _silence()
+        print(f"1mcp: the output could not be written: {error.strerror}", file=sys.stderr)
+        return Exit.FAILED
+
+
+def _written(code: int) -> int:
+    """The code, once all that was printed has left."""
+    if not sys.stdout.closed:
+        sys.stdout.flush()
+    return code
+
+
+def _silence() -> None:
+    """Let Python not complain once more, on its way out, of what it could not write."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:

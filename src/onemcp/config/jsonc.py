@@ -102,7 +102,7 @@ class _Parser:
     def document(self) -> Node:
         self._skip()
         if self._pos == len(self._text):
-            self._fail("there is nothing in it", "an empty configuration is {}")
+            self._fail("there is nothing in it", 'an empty configuration is {"mcpServers": {}}')
         node = self._value(0)
         self._skip()
         if self._pos < len(self._text):

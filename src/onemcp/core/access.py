@@ -38,12 +38,6 @@ class View:
         """Whether an upstream with these tags is in it."""
         return self.expression is None or self.expression.matches(tags)
 
-    def narrowed(self, expression: Expression | None) -> "View":
-        """The part of this view that matches too; never more than this view."""
-        if expression is None:
-            return self
-        return View(expression if self.expression is None else self.expression & expression)
-
 
 @dataclass(frozen=True, slots=True)
 class Allow:

@@ -9,11 +9,9 @@ from typing import Final
 from msgspec import Raw
 
 from onemcp.errors import RpcError
-from onemcp.wire.envelope import Envelope, error_object, open_object
+from onemcp.wire.envelope import Envelope, open_object
 
 CANCELLED: Final = "notifications/cancelled"
-REQUEST_CANCELLED: Final = error_object(RpcError(-32800, "Request cancelled"))
-"""The answer to a request that its client cancelled; nobody is expected to read it."""
 
 
 class Calls:

@@ -13,6 +13,7 @@ from onemcp.gateway.relay import NAMED, Relay
 from onemcp.gateway.runtime import Runtime
 from onemcp.upstream.channel import Reply
 from onemcp.upstream.connection import Connection
+from onemcp.upstream.supervisor import Supervisor
 from onemcp.wire.envelope import ABSENT, INVALID_PARAMS, METHOD_NOT_FOUND, Envelope, encode, open_object, text
 from onemcp.wire.loglevel import LogLevel
 from onemcp.wire.revisions import STATELESS_REVISIONS, Era
@@ -58,6 +59,8 @@ class Dispatcher:
             RpcError: what the client gets instead.
         """
         method = envelope.method
+        if ctx.endpoint:
+            self._check_endpoint(ctx)
         params = open_object(envelope.params)
         if method in NAMED:
             return await self._relay.forward(ctx, method, params)
@@ -79,6 +82,8 @@ class Dispatcher:
         Raises:
             RpcError: a single upstream's endpoint whose upstream is not there.
         """
+        if ctx.endpoint:
+            self._check_endpoint(ctx)
         await self._hold()
         introduction = await self._introduction(ctx)
         info = introduction.pop("serverInfo")
@@ -135,11 +140,15 @@ class Dispatcher:
         identity = self._runtime.identity
         return {"name": identity.name, "title": "onemcp gateway", "version": identity.version}
 
-    async def _solo(self, ctx: CallContext) -> Connection:
-        """The upstream of a single upstream's endpoint, which waits for it, bounded."""
+    def _check_endpoint(self, ctx: CallContext) -> Supervisor:
         supervisor = self._runtime.pool.get(ctx.endpoint)
         if supervisor is None or not self._runtime.shows(ctx.view, ctx.endpoint, ctx.endpoint):
-            raise RpcError(METHOD_NOT_FOUND, f"No server is called {ctx.endpoint}", status=404)
+            raise RpcError(METHOD_NOT_FOUND, f"No server is called {ctx.endpoint[:100]}", status=404)
+        return supervisor
+
+    async def _solo(self, ctx: CallContext) -> Connection:
+        """The upstream of a single upstream's endpoint, which waits for it, bounded."""
+        supervisor = self._check_endpoint(ctx)
         try:
             return supervisor.connection or await supervisor.ready(self._runtime.options.call_wait)
         except UpstreamError as error:

@@ -148,9 +148,14 @@ class Relay:
         self, ctx: CallContext, method: str, route: Route, connection: Connection, reply: Reply
     ) -> Reply:
         era = connection.era
-        if reply.error is not ABSENT:
-            return Reply(ABSENT, adapt_error(reply.error, method, era, ctx.era))
-        result = adapt_result(reply.result, method, era, ctx.era)
+        try:
+            if reply.error is not ABSENT:
+                return Reply(ABSENT, adapt_error(reply.error, method, era, ctx.era))
+            result = adapt_result(reply.result, method, era, ctx.era)
+        except RpcError:
+            raise as_rpc_error(
+                UpstreamError(route.upstream, Reason.PROTOCOL, "answered with what is no object")
+            ) from None
         if not ctx.endpoint:
             relist = relisted(self._runtime.catalog, route.upstream)
             if relist is not None:

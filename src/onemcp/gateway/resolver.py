@@ -49,7 +49,9 @@ class Resolver:
     def _find(self, ctx: CallContext, listing: Listing, name: str) -> Route | None:
         catalog = self._runtime.catalog_of(ctx.endpoint)
         route = catalog.route(listing, name)
-        if route is not None or listing not in (Listing.RESOURCES, Listing.TEMPLATES):
+        if listing not in (Listing.RESOURCES, Listing.TEMPLATES):
+            return route
+        if route is not None and self._runtime.shows(ctx.view, ctx.endpoint, route.upstream):
             return route
         if listing is Listing.TEMPLATES:
             return catalog.route(Listing.RESOURCES, name)

@@ -50,10 +50,11 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         self.identity = identity
         self.backchannel = Backchannel()
         self.pool = UpstreamPool(opener, identity, self._upstream_changed, self.backchannel.take)
-        self.notifier = Notifier(options.batch_delay, self.shows, lambda: self.catalog)
+        self.notifier = Notifier(options.batch_delay, self.concerns, lambda: self.catalog)
         self.listeners: list[Callable[[UpstreamChanged], None]] = []
         self._specs: tuple[UpstreamSpec, ...] = ()
         self._tags: dict[str, frozenset[str]] = {}
+        self._former_tags: dict[str, frozenset[str]] = {}
         self._catalog: Catalog | None = _EMPTY
         self._claims = _EMPTY.claims
         self._solo: dict[str, Catalog] = {}
@@ -79,14 +80,13 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         """Make the upstreams what the configuration says; those that did not change are not touched."""
         steps = plan(self._specs, specs)
         self._specs = tuple(specs)
-        for spec in specs:
-            self._tags[spec.name] = spec.tags
         for spec in steps.update:
             self._supervisor(spec.name).adopt(spec)
+        for spec in (*steps.remove, *steps.replace, *steps.update):
             self._touch(spec.name, frozenset(Kind))
+        self._former_tags = self._tags
+        self._tags = {spec.name: spec.tags for spec in specs}
         gone = [spec.name for spec in (*steps.remove, *steps.replace)]
-        for spec in steps.remove:
-            self._touch(spec.name, frozenset(Kind))
         await self.pool.stop(*gone)
         for spec in (*steps.add, *steps.replace):
             self.pool.start(spec).want_logs(self._log_level)
@@ -128,15 +128,24 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         catalog = self._solo.get(endpoint)
         if catalog is None:
             supervisor = self.pool.get(endpoint)
-            shelf = _shelf(supervisor) if supervisor else None
+            if supervisor is None:
+                return _EMPTY
+            shelf = _shelf(supervisor)
             catalog = self._solo[endpoint] = merge([shelf], VERBATIM, {}) if shelf else _EMPTY
         return catalog
 
     def shows(self, view: View, endpoint: str, upstream: str) -> bool:
-        """Whether a view on an endpoint shows an upstream, also one that has just been removed."""
+        """Whether a view on an endpoint shows an upstream."""
         if endpoint and upstream != endpoint:
             return False
         return view.shows(self._tags.get(upstream, frozenset()))
+
+    def concerns(self, view: View, endpoint: str, upstream: str) -> bool:
+        """Whether a change of an upstream is seen in a view: it shows it now, or did before the last reload."""
+        if self.shows(view, endpoint, upstream):
+            return True
+        former = self._former_tags.get(upstream)
+        return former is not None and endpoint in ("", upstream) and view.shows(former)
 
     def visible(self, view: View) -> frozenset[str] | None:
         """The upstreams that a view shows; None for all."""

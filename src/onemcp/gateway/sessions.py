@@ -21,6 +21,8 @@ LIFETIME: Final = 7 * 24 * 3600.0
 """Seconds after which a session id is no longer accepted."""
 MAX_REMEMBERED: Final = 10_000
 """Sessions whose record is in memory; an older one is rebuilt from its id when it comes back."""
+MAX_ENDED: Final = 100_000
+"""Ended sessions whose id is remembered as such, until it would have expired; then the oldest are forgotten."""
 MAX_GIVEN: Final = 256
 MAX_CAPABILITIES: Final = 400
 """Bytes of client capabilities that fit into an id; larger ones are reduced to their names."""
@@ -108,6 +110,8 @@ class Sessions:
         session = self._records.get(token)
         if session is None:
             session = self._rebuild(token)
+        else:
+            self._records.move_to_end(token)
         if session is None or session.expires <= now or session.endpoint != endpoint:
             return None
         return session
@@ -115,8 +119,12 @@ class Sessions:
     def end(self, session: Session, now: float) -> None:
         """The client is done; its id is refused from now on."""
         self._records.pop(session.token, None)
-        self._ended = {sid: expires for sid, expires in self._ended.items() if expires > now}
         self._ended[session.sid] = session.expires
+        while self._ended:
+            sid, expires = next(iter(self._ended.items()))
+            if expires > now and len(self._ended) <= MAX_ENDED:
+                break
+            del self._ended[sid]
 
     def _rebuild(self, token: str) -> Session | None:
         payload = self._keyring.open(PURPOSE, token)

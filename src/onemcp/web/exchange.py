@@ -49,6 +49,13 @@ class Exchange:
         self._response.write(sse.encode(one_line(message)))
         self._response.end()
 
+    def abandon(self) -> None:
+        """The client has cancelled its request: there is no answer (basic/utilities/cancellation)."""
+        if self._streaming:
+            self._response.end()
+        else:
+            self._response.send(202, b"", self.headers)
+
     def emit(self, message: bytes) -> bool:
         """Send a message that comes before the answer; False if the client is gone or too slow to read it."""
         response = self._response

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _REMEMBERED: Final = 256
+_LONG: Final = 1024
 
 
 class Guard:
@@ -24,6 +25,8 @@ class Guard:
         verdict = self._judged.get((host, origin))
         if verdict is None:
             verdict = self._judge(host.decode("latin-1").lower(), origin.decode("latin-1").lower())
+            if len(host) + len(origin) > _LONG:
+                return verdict
             if len(self._judged) >= _REMEMBERED:
                 self._judged.clear()
             self._judged[host, origin] = verdict

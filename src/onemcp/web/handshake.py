@@ -4,11 +4,10 @@ import asyncio
 import time
 from typing import Final
 
-import msgspec
 from msgspec import Raw
 
 from onemcp.errors import RpcError
-from onemcp.gateway.calls import CANCELLED, REQUEST_CANCELLED
+from onemcp.gateway.calls import CANCELLED
 from onemcp.gateway.context import DEFAULT_LOG_LEVEL, CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
@@ -22,7 +21,6 @@ from onemcp.web.streaming import serve_stream
 from onemcp.web.views import Narrowing
 from onemcp.wire.envelope import (
     ABSENT,
-    INVALID_PARAMS,
     INVALID_REQUEST,
     Envelope,
     error_object,
@@ -32,6 +30,7 @@ from onemcp.wire.envelope import (
     parse,
     parse_batch,
     success,
+    text,
 )
 from onemcp.wire.revisions import BATCH_REVISIONS, LATEST_STATELESS, Era, negotiate
 from onemcp.wire.translate import VERSION_KEY
@@ -87,10 +86,11 @@ class Handshake:
         except asyncio.CancelledError:
             if not session.calls.absorbed(key):
                 raise
-            message = failure(envelope.id, REQUEST_CANCELLED)
+            post.exchange.abandon()
+        else:
+            post.exchange.finish(message)
         finally:
             session.calls.end(key)
-        post.exchange.finish(message)
 
     def _session(self, post: Post) -> Session:
         token = post.request.headers.get(SESSION_HEADER)
@@ -119,11 +119,10 @@ class Handshake:
         return success(envelope.id, reply.result)
 
     async def _initialize(self, post: Post, envelope: Envelope) -> None:
-        params = open_object(envelope.params)
         try:
-            offered = msgspec.json.decode(params.get("protocolVersion", b""), type=str)
-        except msgspec.DecodeError:
-            error = RpcError(INVALID_PARAMS, '"protocolVersion" must be a string')
+            params = open_object(envelope.params)
+            offered = text(params.get("protocolVersion"), "protocolVersion")
+        except RpcError as error:
             post.exchange.finish(failure(envelope.id, error_object(error)), 400)
             return
         revision = negotiate(offered)

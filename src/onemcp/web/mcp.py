@@ -23,6 +23,7 @@ from onemcp.wire.revisions import HANDSHAKE_REVISIONS
 
 _HANDSHAKE: Final = frozenset(revision.encode() for revision in HANDSHAKE_REVISIONS)
 _REMEMBERED: Final = 256
+_LONG: Final = 1024
 
 
 class McpEndpoint:
@@ -90,6 +91,8 @@ class McpEndpoint:
             anything = b"*/*" in text
             takes_json = anything or b"application/json" in text or b"application/*" in text
             known = (takes_json, anything or b"text/event-stream" in text or b"text/*" in text)
+            if len(accept) > _LONG:
+                return known
             if len(self._accepted) >= _REMEMBERED:
                 self._accepted.clear()
             self._accepted[accept] = known

@@ -8,6 +8,7 @@ from onemcp.core.access import View
 from onemcp.core.tags import TagError, from_query
 
 _REMEMBERED: Final = 512
+_LONG: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Narrowings:
         known = self._known.get(query)
         if known is None:
             known = _judge(query)
+            if len(query) > _LONG:
+                return known
             if len(self._known) >= _REMEMBERED:
                 self._known = {b"": self._known[b""]}
             self._known[query] = known

@@ -16,6 +16,8 @@ METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 
+MAX_ID: Final = 1024
+"""Longest id, in bytes of JSON: ids are repeated in what is queued for a client."""
 ABSENT: Final = Raw()
 """A member that the message does not have; falsy when converted to bytes."""
 
@@ -67,13 +69,19 @@ def parse(data: bytes) -> Envelope:
         raise RpcError(INVALID_REQUEST, 'not a JSON-RPC message: "jsonrpc" is not "2.0"', status=400)
     if envelope.id is not ABSENT and not _is_id(bytes(envelope.id)):
         if envelope.method or bytes(envelope.id) != b"null":
-            raise RpcError(INVALID_REQUEST, "a request id is a string or an integer", status=400)
+            raise RpcError(
+                INVALID_REQUEST,
+                f"a request id is a string or an integer of at most {MAX_ID} bytes",
+                status=400,
+            )
     elif not envelope.method and not envelope.is_response:
         raise RpcError(INVALID_REQUEST, "neither a request, a notification nor a response", status=400)
     return envelope
 
 
 def _is_id(raw: bytes) -> bool:
+    if len(raw) > MAX_ID:
+        return False
     return raw[:1] == b'"' or (raw[-1:].isdigit() and raw.lstrip(b"-").isdigit())
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Raw
 
 from onemcp.errors import RpcError
-from onemcp.wire.envelope import ABSENT, INVALID_PARAMS, encode, open_object
+from onemcp.wire.envelope import ABSENT, INTERNAL_ERROR, INVALID_PARAMS, encode, open_object
 from onemcp.wire.revisions import LATEST_STATELESS, Era
 
 VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
@@ -92,8 +92,13 @@ def adapt_result(result: Raw, method: str, source: Era, target: Era) -> Raw:
 def adapt_error(error: Raw, method: str, source: Era, target: Era) -> Raw:
     """An upstream's error object as a client of the other era expects it: an unknown resource has another code.
 
+    Raises:
+        RpcError: it is no object.
+
     Source: resources, error handling (2025-11-25: -32002; 2026-07-28: -32602 with the URI in `data`).
     """
+    if bytes(error)[:1] != b"{":
+        raise RpcError(INTERNAL_ERROR, "not an error object")
     if source is target or method != "resources/read":
         return error
     members = open_object(error)
