@@ -117,13 +117,14 @@ class StdioEdge:
         if not envelope.is_request:
             self._note(envelope)
             return b""
-        key = self._calls.begin(envelope.id)
+        task = _present_task()
+        key = self._calls.begin(envelope.id, task)
         try:
-            return await self._dispatch(envelope)
+            return await self._dispatch(envelope, task)
         except RpcError as error:
             return failure(envelope.id, error_object(error))
         except asyncio.CancelledError:
-            if not self._calls.absorbed(key):
+            if not self._calls.absorbed(key, task):
                 raise
             return b""
         finally:
@@ -140,7 +141,7 @@ class StdioEdge:
                 if stream is not None:
                     stream.end()
 
-    async def _dispatch(self, envelope: Envelope) -> bytes:
+    async def _dispatch(self, envelope: Envelope, task: asyncio.Task[None]) -> bytes:
         params = open_object(envelope.params)
         if envelope.method == "initialize":
             return await self._initialize(envelope)
@@ -160,6 +161,7 @@ class StdioEdge:
             raise RpcError(INVALID_REQUEST, "send initialize first")
         else:
             context = self._context()
+        context.task = task
         reply = await self._dispatcher.dispatch(context, envelope)
         if reply.error is not ABSENT:
             return failure(envelope.id, reply.error)
@@ -213,3 +215,9 @@ class StdioEdge:
         async with self._writing:
             self._writer.write(one_line(message) + b"\n")
             await self._writer.drain()
+
+
+def _present_task() -> asyncio.Task[None]:
+    task = asyncio.current_task()
+    assert task is not None  # messages are taken in tasks
+    return task

@@ -40,7 +40,8 @@ def ctx(heard: list[bytes], level: str = "", session: Session | None = None) -> 
         heard.append(message)
         return True
 
-    return CallContext(Era.HANDSHAKE, "2025-11-25", View(), session, emit=emit, log_level=level)
+    task = asyncio.current_task()
+    return CallContext(Era.HANDSHAKE, "2025-11-25", View(), session, emit=emit, log_level=level, task=task)
 
 
 def session(capabilities: bytes = b'{"sampling":{},"elicitation":{}}') -> Session:

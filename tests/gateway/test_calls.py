@@ -11,18 +11,25 @@ from onemcp.wire.envelope import Envelope, encode
 pytestmark = pytest.mark.anyio
 
 
+def present_task() -> asyncio.Task[None]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
+
+
 def cancelled(request_id: object) -> Envelope:
     params = Raw(encode({"requestId": request_id, "reason": "enough"}))
     return Envelope("2.0", method="notifications/cancelled", params=params)
 
 
 async def answering(calls: Calls, request_id: bytes, began: asyncio.Event) -> str:
-    key = calls.begin(Raw(request_id))
+    task = present_task()
+    key = calls.begin(Raw(request_id), task)
     try:
         began.set()
         await asyncio.Event().wait()
     except asyncio.CancelledError:
-        if not calls.absorbed(key):
+        if not calls.absorbed(key, task):
             raise
         await asyncio.sleep(0)
         return "cancelled by its client"
@@ -56,8 +63,8 @@ async def test_another_id_cancels_nothing(other: object) -> None:
 
 
 async def test_a_finished_request_is_forgotten() -> None:
-    calls = Calls()
-    key = calls.begin(Raw(b'"x"'))
+    calls, task = Calls(), present_task()
+    key = calls.begin(Raw(b'"x"'), task)
     calls.end(key)
     calls.cancel(cancelled("x"))
-    assert not calls.absorbed(key)
+    assert not calls.absorbed(key, task)

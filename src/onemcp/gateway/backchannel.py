@@ -34,41 +34,31 @@ _upstream_log = logging.getLogger("onemcp.upstream.message")
 
 
 class Call:
-    """One call under way, as far as messages about it go."""
+    """One call under way, as far as messages about it go.
 
-    __slots__ = (
-        "_asked",
-        "_backchannel",
-        "_ctx",
-        "_limit",
-        "_task",
-        "_timeout",
-        "deadline",
-        "is_overdue",
-        "own",
-        "respond",
-        "token",
-        "upstream",
-    )
+    What most calls never need are defaults of the class, because every call makes one of these.
+    """
+
+    token: Raw = ABSENT
+    """The client's progress token."""
+    own: int = 0
+    """Ours; 0 if the client asked for no progress."""
+    is_overdue: bool = False
+    """It was ended because its time was over."""
+    asked: set[bytes] | None = None
+    """The questions that were put to its client."""
 
     def __init__(
         self, backchannel: "Backchannel", upstream: str, ctx: CallContext, respond: Respond, timeout: float
     ) -> None:
         self._backchannel = backchannel
         self._ctx = ctx
-        self._asked: set[bytes] | None = None
-        self._task = asyncio.current_task()
+        self._began = backchannel.loop.time()
         self._timeout = timeout
-        now = backchannel.loop.time()
-        self.deadline = now + timeout
-        self._limit = now + max(timeout, LONGEST)
-        self.is_overdue = False
-        """It was ended because its time was over."""
+        self.deadline = self._began + timeout
         self.upstream = upstream
         self.respond = respond
         """Answers a request of the upstream."""
-        self.token = ABSENT
-        self.own = 0
 
     def watch(self, token: Raw) -> Raw:
         """The token to ask for progress with, in place of the client's own one."""
@@ -88,20 +78,20 @@ class Call:
     def check_deadline(self, now: float) -> None:
         """End the call if its time is over; while its client is asked something the time stands still."""
         session = self._ctx.session
-        if self._asked and session is not None and session.asks.has_any(self._asked):
+        if self.asked and session is not None and session.asks.has_any(self.asked):
             self.prolong(now)
-        if now >= self.deadline and self._task is not None:
+        if now >= self.deadline and self._ctx.task is not None:
             self.is_overdue = True
-            self._task.cancel()
+            self._ctx.task.cancel()
 
     def prolong(self, now: float) -> None:
         """The upstream shows that it is at work: it has its whole time again, up to a limit."""
-        self.deadline = min(now + self._timeout, self._limit)
+        self.deadline = min(now + self._timeout, self._began + max(self._timeout, LONGEST))
 
     def absorb(self) -> None:
         """The present task has caught the cancellation that the deadline sent, and goes on."""
-        if self._task is not None:
-            self._task.uncancel()
+        if self._ctx.task is not None:
+            self._ctx.task.uncancel()
 
     def tell(self, message: bytes) -> bool:
         """Send a message to the client; False if it could not take it."""
@@ -128,16 +118,16 @@ class Call:
             self.respond(refusal(envelope, objection))
             return
         key, request = session.asks.put(envelope, self.respond)
-        if self._asked is None:
-            self._asked = set()
-        self._asked.add(key)
+        if self.asked is None:
+            self.asked = set()
+        self.asked.add(key)
         if not self.tell(request):
             session.asks.abandon(key)
 
     def withdraw(self, upstream_id: Raw) -> bool:
         """The upstream cancels what it asked; False if it did not ask that in this call."""
         session = self._ctx.session
-        key = session.asks.key_of(upstream_id, self._asked or set()) if session is not None else None
+        key = session.asks.key_of(upstream_id, self.asked or set()) if session is not None else None
         if session is None or key is None:
             return False
         session.asks.abandon(key)
@@ -147,8 +137,8 @@ class Call:
     def close(self) -> None:
         """The call is over, and so is all that was asked in it."""
         session = self._ctx.session
-        if self._asked and session is not None:
-            for key in self._asked:
+        if session is not None:
+            for key in self.asked or ():
                 session.asks.abandon(key)
 
 
@@ -182,7 +172,8 @@ class Backchannel:
     def end(self, call: Call) -> None:
         """It is over; nothing about it is heard any more."""
         self._calls[call.upstream].discard(call)
-        call.close()
+        if call.asked:
+            call.close()
         if call.own:
             del self._watched[call.own]
 

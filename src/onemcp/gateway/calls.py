@@ -23,13 +23,11 @@ class Calls:
     __slots__ = ("_cancelled", "_running")
 
     def __init__(self) -> None:
-        self._running: dict[bytes, asyncio.Task[object]] = {}
-        self._cancelled: set[bytes] = set()
+        self._running: dict[bytes, asyncio.Task[None]] = {}
+        self._cancelled: set[bytes] | None = None
 
-    def begin(self, request_id: Raw) -> bytes:
-        """The present task answers this request; returns the key for the other methods."""
-        task = asyncio.current_task()
-        assert task is not None  # requests are answered in tasks
+    def begin(self, request_id: Raw, task: asyncio.Task[None]) -> bytes:
+        """This task answers this request; returns the key for the other methods."""
         key = bytes(request_id)
         self._running[key] = task
         return key
@@ -37,7 +35,8 @@ class Calls:
     def end(self, key: bytes) -> None:
         """It is answered."""
         self._running.pop(key, None)
-        self._cancelled.discard(key)
+        if self._cancelled:
+            self._cancelled.discard(key)
 
     def cancel(self, notification: Envelope) -> None:
         """End the request that a `notifications/cancelled` names; an unknown or finished one is ignored."""
@@ -47,13 +46,14 @@ class Calls:
             return
         task = self._running.pop(key, None)
         if task is not None:
+            if self._cancelled is None:
+                self._cancelled = set()
             self._cancelled.add(key)
             task.cancel()
 
-    def absorbed(self, key: bytes) -> bool:
-        """Whether the cancellation that the present task has just caught was its client's; if so, it goes on."""
-        task = asyncio.current_task()
-        if key not in self._cancelled or task is None:
+    def absorbed(self, key: bytes, task: asyncio.Task[None]) -> bool:
+        """Whether the cancellation that this task has just caught was its client's; if so, it goes on."""
+        if self._cancelled is None or key not in self._cancelled:
             return False
         task.uncancel()
         return True

@@ -1,5 +1,6 @@
 """The context of one request: made at the edge, used all the way through."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -34,5 +35,7 @@ class CallContext:
     """Sends messages to the client while this request is answered; None where it takes none."""
     log_level: str = ""
     """The log messages that the client asked for with this request or before; empty for none."""
+    task: asyncio.Task[None] | None = None
+    """The task that answers it, for whoever may have to end it."""
     headers: Mapping[bytes, bytes] | None = None
     """The HTTP headers of a stateless-era request, which must agree with its arguments."""

@@ -124,13 +124,15 @@ class Relay:
             headers = param_values(route.headers, params.get("arguments", _NO_ARGUMENTS))
         request = Request(method, b"", spec.request_timeout, route.key, headers)
         if ctx.emit is None:
-            _forget_progress(params)
+            if "_meta" in params:
+                _forget_progress(params)
             request.params = encode(params)
             return await connection.channel.request(request)
         backchannel = self._runtime.backchannel
         call = backchannel.begin(spec.name, ctx, connection.channel.respond, spec.request_timeout)
         try:
-            _watch_progress(params, call)
+            if "_meta" in params:
+                _watch_progress(params, call)
             request.params = encode(params)
             request.sink = call.hear
             request.timeout = LONGEST
@@ -174,8 +176,8 @@ def _check_param_headers(route: Route, arguments: Raw, headers: Mapping[bytes, b
 
 def _watch_progress(params: dict[str, Raw], call: Call) -> None:
     """Ask for progress under a token of ours, if the client asked for any."""
-    meta = params.get("_meta")
-    if meta is not None and _PROGRESS in bytes(meta):
+    meta = params["_meta"]
+    if _PROGRESS in bytes(meta):
         members = open_object(meta)
         if TOKEN in members:
             members[TOKEN] = call.watch(members[TOKEN])
@@ -184,8 +186,8 @@ def _watch_progress(params: dict[str, Raw], call: Call) -> None:
 
 def _forget_progress(params: dict[str, Raw]) -> None:
     """Ask for no progress that could not be passed on; another client might have the same token."""
-    meta = params.get("_meta")
-    if meta is not None and _PROGRESS in bytes(meta):
+    meta = params["_meta"]
+    if _PROGRESS in bytes(meta):
         members = open_object(meta)
         members.pop(TOKEN, None)
         params["_meta"] = Raw(encode(members))

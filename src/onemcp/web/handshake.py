@@ -77,14 +77,15 @@ class Handshake:
 
     async def _request(self, post: Post, session: Session, envelope: Envelope) -> None:
         context = self._context(session, post.narrowing, post.endpoint)
+        task = context.task = post.response.task
         if post.exchange.takes_stream:
             context.emit = post.exchange.emit
             context.log_level = session.log_level or DEFAULT_LOG_LEVEL
-        key = session.calls.begin(envelope.id)
+        key = session.calls.begin(envelope.id, task)
         try:
             message = await self._reply(context, envelope)
         except asyncio.CancelledError:
-            if not session.calls.absorbed(key):
+            if not session.calls.absorbed(key, task):
                 raise
             post.exchange.abandon()
         else:

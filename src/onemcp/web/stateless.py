@@ -1,7 +1,5 @@
 """The stateless era at the HTTP edge: every request says all of itself."""
 
-import asyncio
-
 from msgspec import Raw
 
 from onemcp.errors import RpcError
@@ -49,7 +47,7 @@ class Stateless:
             post.response.send(202)
             return
         # In this era a client that closes the stream of its request has cancelled it.
-        post.response.on_gone(_present_task().cancel)
+        post.response.on_gone(post.response.task.cancel)
         try:
             self._check(post, envelope)
             if envelope.method == "subscriptions/listen":
@@ -64,6 +62,7 @@ class Stateless:
                 post.narrowing.paged,
             )
             context.headers = post.request.headers
+            context.task = post.response.task
             if post.exchange.takes_stream:
                 context.emit = post.exchange.emit
                 context.log_level = log_level(post.request.body, envelope)
@@ -89,12 +88,6 @@ class Stateless:
         wanted = subscribe(envelope, post.narrowing.view, post.endpoint)
         with self._runtime.notifier.listening(wanted.stream):
             await serve_stream(wanted.stream, post.response, first=wanted.acknowledgement, last=wanted.result)
-
-
-def _present_task() -> asyncio.Task[object]:
-    task = asyncio.current_task()
-    assert task is not None  # a handler runs in one
-    return task
 
 
 def _status_of(error: Raw) -> int:

@@ -268,7 +268,7 @@ class Connection(asyncio.Protocol):
         self.is_http11 = is_http11
         self.keeps = keeps and not self.server.is_stopping
         response = self._response = Response(self)
-        self._task = self.server.loop.create_task(self._answer(request, response))
+        response.task = self._task = self.server.loop.create_task(self._answer(request, response))
 
     async def _answer(self, request: Request, response: Response) -> None:
         try:

@@ -51,7 +51,10 @@ class Line(Protocol):
 class Response:
     """What a handler writes to; writing never waits, and after the client has gone it does nothing."""
 
-    __slots__ = ("_chunked", "_connection", "_farewells", "extra", "finished", "gone", "started")
+    __slots__ = ("_chunked", "_connection", "_farewells", "extra", "finished", "gone", "started", "task")
+
+    task: asyncio.Task[None]
+    """The task that the handler runs in."""
 
     def __init__(self, connection: Line) -> None:
         self._connection = connection
