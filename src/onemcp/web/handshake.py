@@ -66,16 +66,10 @@ class Handshake:
             await self._initialize(post, envelope)
             return
         session = self._session(post)
-        if envelope.is_request:
-            await self._request(post, session, envelope)
-        else:
-            if envelope.is_response:
-                session.asks.answer(envelope)
-            elif envelope.method == CANCELLED:
-                session.calls.cancel(envelope)
+        if not envelope.is_request:
+            self._note(session, envelope)
             post.response.send(202)
-
-    async def _request(self, post: Post, session: Session, envelope: Envelope) -> None:
+            return
         context = self._context(session, post.narrowing, post.endpoint)
         task = context.task = post.response.task
         if post.exchange.takes_stream:
@@ -92,6 +86,13 @@ class Handshake:
             post.exchange.finish(message)
         finally:
             session.calls.end(key)
+
+    def _note(self, session: Session, envelope: Envelope) -> None:
+        """What the client tells without asking: an answer to a question, or that it gives up a request."""
+        if envelope.is_response:
+            session.asks.answer(envelope)
+        elif envelope.method == CANCELLED:
+            session.calls.cancel(envelope)
 
     def _session(self, post: Post) -> Session:
         token = post.request.headers.get(SESSION_HEADER)
