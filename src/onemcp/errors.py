@@ -49,6 +49,15 @@ class StartError(OnemcpError):
         self.fix = fix
 
 
+class StoreError(OnemcpError):
+    """What is kept could not be read or written; of a writing nothing was done."""
+
+    def __init__(self, what: str, fix: str = "") -> None:
+        super().__init__(f"{what}; {fix}" if fix else what)
+        self.what = what
+        self.fix = fix
+
+
 class RpcError(OnemcpError):
     """An answer to a JSON-RPC request that is an error; reaches the client as it is.
 
