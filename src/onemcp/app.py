@@ -84,9 +84,9 @@ async def _serve(plan: Plan, on_started: Callable[[Started], None], listener: Li
         signals = stack.enter_context(Signals())
         sock = stack.enter_context(_listening(plan.settings))
         state = stack.enter_context(_state(plan, sock))
-        runtime = await stack.enter_async_context(_runtime(plan, listener))
+        runtime = await stack.enter_async_context(_runtime(plan, listener, state))
         dispatcher = Dispatcher(runtime)
-        endpoint = await stack.enter_async_context(_http(plan, runtime, dispatcher, state, sock))
+        endpoint = await stack.enter_async_context(_http(plan, runtime, dispatcher, sock))
         control = await stack.enter_async_context(_control(plan, runtime, dispatcher, state, endpoint))
         on_started(Started(endpoint, control, runtime))
         _calm_collector()
@@ -129,8 +129,9 @@ def _state(plan: Plan, sock: socket.socket | None) -> Iterator[StateDir | None]:
 
 
 @asynccontextmanager
-async def _runtime(plan: Plan, listener: Listener) -> AsyncIterator[Runtime]:
+async def _runtime(plan: Plan, listener: Listener, state: StateDir | None) -> AsyncIterator[Runtime]:
     settings = plan.settings
+    keyring = Keyring.load(state.session_key) if state is not None else Keyring.ephemeral()
     options = Options(
         naming=Naming(NamePolicy(settings.name_policy), settings.name_separator, settings.tool_name_limit),
         async_loading=settings.enable_async_loading,
@@ -141,7 +142,7 @@ async def _runtime(plan: Plan, listener: Listener) -> AsyncIterator[Runtime]:
     identity = Identity("onemcp", __version__, os.urandom(16).hex())
     async with (
         ChannelOpener(identity, plan.environ, settings.max_message_bytes) as opener,
-        Runtime(options, opener, identity) as runtime,
+        Runtime(options, opener, identity, keyring) as runtime,
     ):
         runtime.listeners.append(listener)
         yield runtime
@@ -149,21 +150,16 @@ async def _runtime(plan: Plan, listener: Listener) -> AsyncIterator[Runtime]:
 
 @asynccontextmanager
 async def _http(
-    plan: Plan,
-    runtime: Runtime,
-    dispatcher: Dispatcher,
-    state: StateDir | None,
-    sock: socket.socket | None,
+    plan: Plan, runtime: Runtime, dispatcher: Dispatcher, sock: socket.socket | None
 ) -> AsyncIterator[str]:
     """The HTTP edge on the bound port, and its URL; nothing where there is no port."""
     if sock is None:
         yield ""
         return
     settings = plan.settings
-    keyring = Keyring.load(state.session_key) if state is not None else Keyring.ephemeral()
     guard = Guard([*settings.allowed_hosts, settings.host], settings.allowed_origins)
     with SlowExchanges() as slow:
-        mcp = McpEndpoint(runtime, dispatcher, Sessions(keyring), slow)
+        mcp = McpEndpoint(runtime, dispatcher, Sessions(runtime.keyring), slow)
         async with serving(WebApp(mcp, guard), sock, settings.max_message_bytes):
             try:
                 yield _url(settings.host, _port(sock))

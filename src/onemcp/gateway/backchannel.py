@@ -8,6 +8,7 @@ for what an upstream asks of a client, which is refused where nothing says whose
 
 import asyncio
 import logging
+from collections.abc import Hashable
 from itertools import count
 from typing import Final
 
@@ -29,6 +30,9 @@ LONGEST: Final = 3600.0
 """Seconds that no call outlasts, whatever progress it shows."""
 TOKEN: Final = "progressToken"  # noqa: S105 - the protocol's word for a name, not a secret
 
+Source = Hashable
+"""The connection that a message comes from, told apart by identity; its `str` is the upstream's name."""
+
 _log = logging.getLogger("onemcp.gateway")
 _upstream_log = logging.getLogger("onemcp.upstream.message")
 
@@ -49,14 +53,14 @@ class Call:
     """The questions that were put to its client."""
 
     def __init__(
-        self, backchannel: "Backchannel", upstream: str, ctx: CallContext, respond: Respond, timeout: float
+        self, backchannel: "Backchannel", source: Source, ctx: CallContext, respond: Respond, timeout: float
     ) -> None:
         self._backchannel = backchannel
         self._ctx = ctx
         self._began = backchannel.loop.time()
         self._timeout = timeout
         self.deadline = self._began + timeout
-        self.upstream = upstream
+        self.source = source
         self.respond = respond
         """Answers a request of the upstream."""
 
@@ -73,7 +77,7 @@ class Call:
         elif envelope.method == MESSAGE:
             self.log(envelope)
         else:
-            self._backchannel.take(self.upstream, envelope, self.respond)
+            self._backchannel.take(self.source, envelope, self.respond)
 
     def check_deadline(self, now: float) -> None:
         """End the call if its time is over; while its client is asked something the time stands still."""
@@ -146,7 +150,7 @@ class Backchannel:
     """Knows which client waits for which message."""
 
     def __init__(self) -> None:
-        self._calls: dict[str, set[Call]] = {}
+        self._calls: dict[Source, set[Call]] = {}
         self._watched: dict[int, Call] = {}
         self._tokens = count(1)
         self._timer: asyncio.TimerHandle | None = None
@@ -158,20 +162,20 @@ class Backchannel:
         """Calls under way."""
         return sum(map(len, self._calls.values()))
 
-    def begin(self, upstream: str, ctx: CallContext, respond: Respond, timeout: float) -> Call:
+    def begin(self, source: Source, ctx: CallContext, respond: Respond, timeout: float) -> Call:
         """A call to an upstream begins, which has `timeout` seconds from here and from each sign of progress."""
-        call = Call(self, upstream, ctx, respond, timeout)
+        call = Call(self, source, ctx, respond, timeout)
         if self._timer is None:
             self._timer = self.loop.call_later(TICK, self._check_deadlines)
-        calls = self._calls.get(upstream)
+        calls = self._calls.get(source)
         if calls is None:
-            calls = self._calls[upstream] = set()
+            calls = self._calls[source] = set()
         calls.add(call)
         return call
 
     def end(self, call: Call) -> None:
         """It is over; nothing about it is heard any more."""
-        self._calls[call.upstream].discard(call)
+        self._calls[call.source].discard(call)
         if call.asked:
             call.close()
         if call.own:
@@ -197,36 +201,36 @@ class Backchannel:
         self._watched[own] = call
         return own
 
-    def take(self, upstream: str, envelope: Envelope, respond: Respond) -> None:
+    def take(self, source: Source, envelope: Envelope, respond: Respond) -> None:
         """What an upstream sent without saying to which call it belongs. Never raises."""
         if envelope.is_request:
-            self._take_request(upstream, envelope, respond)
+            self._take_request(source, envelope, respond)
         elif envelope.method == CANCELLED:
             requested = _members(envelope).get("requestId", ABSENT)
-            any(call.withdraw(requested) for call in self._calls.get(upstream, ()))
+            any(call.withdraw(requested) for call in self._calls.get(source, ()))
         elif envelope.method == PROGRESS:
-            self._take_progress(upstream, envelope)
+            self._take_progress(source, envelope)
         elif envelope.method == MESSAGE:
-            self._take_message(upstream, envelope)
+            self._take_message(source, envelope)
 
-    def _take_progress(self, upstream: str, envelope: Envelope) -> None:
+    def _take_progress(self, source: Source, envelope: Envelope) -> None:
         params = _members(envelope)
         token = bytes(params.get(TOKEN, ABSENT))
         call = self._watched.get(int(token)) if token.isdigit() and len(token) < 20 else None
-        if call is None or call.upstream != upstream:
+        if call is None or call.source is not source:
             self.unclaimed += 1
-            _log.debug("%s: progress that nobody waits for", upstream)
+            _log.debug("%s: progress that nobody waits for", source)
             return
         call.prolong(self.loop.time())
         params[TOKEN] = call.token
         call.tell(notification(PROGRESS, encode(params)))
 
-    def _take_request(self, upstream: str, envelope: Envelope, respond: Respond) -> None:
+    def _take_request(self, source: Source, envelope: Envelope, respond: Respond) -> None:
         """Exactly one call whose client can be asked: it is that one's. With several nobody can say whose."""
         if envelope.method not in CAPABILITY:
             respond(refusal(envelope, f"{envelope.method} is not offered to this server"))
             return
-        calls = self._calls.get(upstream, set())
+        calls = self._calls.get(source, set())
         able = [call for call in calls if not call.objection(envelope.method)]
         if len(able) == 1:
             able[0].ask(envelope)
@@ -239,13 +243,13 @@ class Backchannel:
             reasons = {call.objection(envelope.method) for call in calls} or {"no call is being answered"}
             respond(refusal(envelope, "; ".join(sorted(reasons))))
 
-    def _take_message(self, upstream: str, envelope: Envelope) -> None:
-        calls = self._calls.get(upstream)
+    def _take_message(self, source: Source, envelope: Envelope) -> None:
+        calls = self._calls.get(source)
         if calls is not None and len(calls) == 1:
             next(iter(calls)).log(envelope)
         else:
             self.unclaimed += 1
-            _upstream_log.info("%s: %s", upstream, bytes(envelope.params)[:1000].decode(errors="replace"))
+            _upstream_log.info("%s: %s", source, bytes(envelope.params)[:1000].decode(errors="replace"))
 
 
 def _severity(envelope: Envelope) -> str:

@@ -13,7 +13,6 @@ from msgspec import Raw
 from onemcp.core.catalog import Route
 from onemcp.core.merge import relisted
 from onemcp.core.offering import Listing
-from onemcp.core.spec import UpstreamSpec
 from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.gateway.backchannel import LONGEST, TOKEN, Call
 from onemcp.gateway.context import CallContext
@@ -92,10 +91,10 @@ class Relay:
             if connection is None:
                 connection = await supervisor.ready(self._runtime.options.call_wait)
             try:
-                reply = await self._ask(ctx, method, dict(params), route, connection, supervisor.spec)
+                reply = await self._ask(ctx, method, dict(params), route, connection, supervisor)
             except UpstreamError as error:
                 connection = await self._second(error, supervisor, connection)
-                reply = await self._ask(ctx, method, dict(params), route, connection, supervisor.spec)
+                reply = await self._ask(ctx, method, dict(params), route, connection, supervisor)
         except UpstreamError as error:
             raise as_rpc_error(error) from error
         return self._adapted(ctx, method, route, connection, reply)
@@ -115,8 +114,9 @@ class Relay:
         params: dict[str, Raw],
         route: Route,
         connection: Connection,
-        spec: UpstreamSpec,
+        supervisor: Supervisor,
     ) -> Reply:
+        spec = supervisor.spec
         era = connection.era
         adapt_params(params, ctx.era, era, connection.own_meta or {}, ctx.log_level)
         headers: tuple[tuple[str, str], ...] = ()
@@ -129,7 +129,7 @@ class Relay:
             request.params = encode(params)
             return await connection.channel.request(request)
         backchannel = self._runtime.backchannel
-        call = backchannel.begin(spec.name, ctx, connection.channel.respond, spec.request_timeout)
+        call = backchannel.begin(supervisor, ctx, connection.channel.respond, spec.request_timeout)
         try:
             if "_meta" in params:
                 _watch_progress(params, call)

@@ -21,6 +21,7 @@ from onemcp.core.plan import plan
 from onemcp.core.spec import UpstreamSpec
 from onemcp.gateway.backchannel import Backchannel
 from onemcp.gateway.notifier import Notifier
+from onemcp.seal.keyring import Keyring
 from onemcp.upstream.negotiate import Identity
 from onemcp.upstream.pool import UpstreamPool
 from onemcp.upstream.supervisor import Opener, Supervisor
@@ -45,9 +46,13 @@ class Options:
 class Runtime(AbstractAsyncContextManager["Runtime"]):
     """All upstreams and the catalog of the moment. Leaving it stops the upstreams."""
 
-    def __init__(self, options: Options, opener: Opener, identity: Identity) -> None:
+    def __init__(
+        self, options: Options, opener: Opener, identity: Identity, keyring: Keyring | None = None
+    ) -> None:
+        """`keyring` seals what clients are handed; without one a key of this process does."""
         self.options = options
         self.identity = identity
+        self.keyring = keyring or Keyring.ephemeral()
         self.backchannel = Backchannel()
         self.pool = UpstreamPool(opener, identity, self._upstream_changed, self.backchannel.take)
         self.notifier = Notifier(options.batch_delay, self.concerns, lambda: self.catalog)

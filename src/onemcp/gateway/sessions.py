@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from onemcp.gateway.asks import Asks
 from onemcp.gateway.calls import Calls
+from onemcp.gateway.streams import Stream
 from onemcp.seal.keyring import Keyring
 from onemcp.wire.envelope import encode, open_object
 
@@ -38,6 +39,7 @@ class Session:
         "endpoint",
         "expires",
         "given",
+        "listener",
         "log_level",
         "revision",
         "seen",
@@ -57,6 +59,8 @@ class Session:
         """The last notice (of `Notifier`) that reached the client; negative for a client of a process before."""
         self.calls = Calls()
         self.asks = Asks(ticket.capabilities)
+        self.listener: Stream | None = None
+        """The stream that is open to the client for messages that answer no request."""
         self.given: dict[str, str] = {}
         """URIs that results gave to the client, and which upstream's; the latest `MAX_GIVEN`."""
 

@@ -35,7 +35,7 @@ Opener = Callable[[UpstreamSpec, Inbound], Awaitable[Channel]]
 Listener = Callable[["Supervisor", State, frozenset[Kind]], None]
 """Told after a move or a changed offering: the handle, its state before, the lists that changed."""
 
-Hearer = Callable[[str, Envelope, Callable[[bytes], None]], None]
+Hearer = Callable[["Supervisor", Envelope, Callable[[bytes], None]], None]
 """Takes every other message of an upstream, and what answers it; must not block and must not raise."""
 
 _log = logging.getLogger("onemcp.upstream")
@@ -82,6 +82,10 @@ class Supervisor:
         self._told_level = ""
         self._waiters: set[asyncio.Future[None]] = set()
         self._expiry: asyncio.TimerHandle | None = None
+
+    def __str__(self) -> str:
+        """The name, for messages."""
+        return self.spec.name
 
     def __repr__(self) -> str:
         """Name and state in one line."""
@@ -316,7 +320,7 @@ class Supervisor:
             if envelope.method == "ping" and envelope.is_request:
                 channel.respond(success(envelope.id, b"{}"))
             else:
-                self._hear(self.spec.name, envelope, channel.respond)
+                self._hear(self, envelope, channel.respond)
 
 
 _EVENTS: Final = {Reason.UNFIT: Event.UNFIT, Reason.UNAUTHORIZED: Event.DENIED}

@@ -50,7 +50,6 @@ class Handshake:
         self._runtime = runtime
         self._dispatcher = dispatcher
         self._sessions = sessions
-        self._streams: dict[Session, Stream] = {}
 
     async def answer(self, post: Post) -> None:
         """Answer one POST.
@@ -179,16 +178,15 @@ class Handshake:
         session = self._named(request, response, endpoint)
         if session is None:
             return
-        before = self._streams.get(session)
-        if before is not None:
-            before.end()
-        stream = self._streams[session] = Stream(narrowing.view, endpoint)
+        if session.listener is not None:
+            session.listener.end()
+        stream = session.listener = Stream(narrowing.view, endpoint)
         try:
             with self._runtime.notifier.listening(stream, session):
                 await serve_stream(stream, response)
         finally:
-            if self._streams.get(session) is stream:
-                del self._streams[session]
+            if session.listener is stream:
+                session.listener = None
 
     def end(self, request: Request, response: Response, endpoint: str) -> None:
         """DELETE: the client is done with its session."""
@@ -196,9 +194,8 @@ class Handshake:
         if session is None:
             return
         self._sessions.end(session, time.time())
-        stream = self._streams.get(session)
-        if stream is not None:
-            stream.end()
+        if session.listener is not None:
+            session.listener.end()
         response.send(204)
 
     def _named(self, request: Request, response: Response, endpoint: str) -> Session | None:
