@@ -158,8 +158,10 @@ async def _http(
         return
     settings = plan.settings
     guard = Guard([*settings.allowed_hosts, settings.host], settings.allowed_origins)
+    sessions = Sessions(runtime.keyring)
+    sessions.on_gone.append(runtime.forget)
     with SlowExchanges() as slow:
-        mcp = McpEndpoint(runtime, dispatcher, Sessions(runtime.keyring), slow)
+        mcp = McpEndpoint(runtime, dispatcher, sessions, slow)
         async with serving(WebApp(mcp, guard), sock, settings.max_message_bytes):
             try:
                 yield _url(settings.host, _port(sock))

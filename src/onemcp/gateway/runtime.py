@@ -21,6 +21,7 @@ from onemcp.core.plan import plan
 from onemcp.core.spec import UpstreamSpec
 from onemcp.gateway.backchannel import Backchannel
 from onemcp.gateway.notifier import Notifier
+from onemcp.gateway.sessions import Session
 from onemcp.seal.keyring import Keyring
 from onemcp.upstream.negotiate import Identity
 from onemcp.upstream.pool import UpstreamPool
@@ -105,6 +106,9 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
             self._log_level = lowest
             for supervisor in self.pool:
                 supervisor.want_logs(lowest)
+
+    def forget(self, session: Session) -> None:
+        """A session has ended: let go of what is held for it."""
 
     async def settled(self) -> None:
         """Return when every upstream is ready, or past the time that it has for its start."""

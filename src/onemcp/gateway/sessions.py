@@ -5,7 +5,7 @@ Any later process with the same key recognises the id, so that a restart ends no
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -36,6 +36,7 @@ class Session:
         "asks",
         "calls",
         "capabilities",
+        "dirty",
         "endpoint",
         "expires",
         "given",
@@ -45,6 +46,7 @@ class Session:
         "seen",
         "sid",
         "token",
+        "watched",
     )
 
     def __init__(self, token: str, ticket: "Ticket") -> None:
@@ -61,6 +63,10 @@ class Session:
         self.asks = Asks(ticket.capabilities)
         self.listener: Stream | None = None
         """The stream that is open to the client for messages that answer no request."""
+        self.watched: set[str] = set()
+        """The URIs, as listed, that the client subscribed to."""
+        self.dirty = False
+        """What is remembered of it has changed since it was last saved."""
         self.given: dict[str, str] = {}
         """URIs that results gave to the client, and which upstream's; the latest `MAX_GIVEN`."""
 
@@ -71,6 +77,11 @@ class Session:
             self.given[uri] = upstream
         for uri in list(self.given)[: max(0, len(self.given) - MAX_GIVEN)]:
             del self.given[uri]
+
+    def tell(self, upstream: str, message: bytes) -> None:
+        """Send what answers no request, and comes from this upstream, to the client."""
+        if self.listener is not None:
+            self.listener.push(message)
 
     def __repr__(self) -> str:
         """Id (shortened) and revision."""
@@ -98,6 +109,8 @@ class Sessions:
         self._keyring = keyring
         self._records: OrderedDict[str, Session] = OrderedDict()
         self._ended: dict[str, float] = {}
+        self.on_gone: list[Callable[[Session], None]] = []
+        """Told of each session that has ended, or is no longer remembered."""
 
     def __len__(self) -> int:
         """Sessions in memory."""
@@ -122,13 +135,18 @@ class Sessions:
 
     def end(self, session: Session, now: float) -> None:
         """The client is done; its id is refused from now on."""
-        self._records.pop(session.token, None)
+        if self._records.pop(session.token, None) is not None:
+            self._forget(session)
         self._ended[session.sid] = session.expires
         while self._ended:
             sid, expires = next(iter(self._ended.items()))
             if expires > now and len(self._ended) <= MAX_ENDED:
                 break
             del self._ended[sid]
+
+    def _forget(self, session: Session) -> None:
+        for tell in self.on_gone:
+            tell(session)
 
     def _rebuild(self, token: str) -> Session | None:
         payload = self._keyring.open(PURPOSE, token)
@@ -139,7 +157,7 @@ class Sessions:
 
     def _remember(self, session: Session) -> Session:
         if len(self._records) >= MAX_REMEMBERED:
-            self._records.popitem(last=False)
+            self._forget(self._records.popitem(last=False)[1])
         self._records[session.token] = session
         return session
 
