@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onemcp.core.plan import Plan, plan
-from onemcp.core.spec import HttpTransport, RestartPolicy, StdioTransport, UpstreamSpec
+from onemcp.core.spec import (
+    HttpTransport,
+    Isolation,
+    Partitioning,
+    RestartPolicy,
+    Roots,
+    StdioTransport,
+    UpstreamSpec,
+)
 from onemcp.errors import Problem
 
 SPEC = UpstreamSpec("a", StdioTransport(("a",)))
@@ -83,6 +91,7 @@ def test_what_needs_no_new_connection_is_taken_over_while_running() -> None:
         disabled_tools=frozenset({"t"}),
         request_timeout=5,
         restart=RestartPolicy(max_restarts=3),
+        partitioning=Partitioning(Isolation.SESSION, 2),
     )
     assert plan([SPEC], [new]) == Plan(update=(new,), order=("a",))
 
@@ -94,6 +103,7 @@ def test_what_makes_another_connection_replaces_it() -> None:
         replace(SPEC, disabled=True),
         replace(SPEC, protocol="2025-06-18"),
         replace(SPEC, connection_timeout=5),
+        replace(SPEC, roots=Roots()),
         replace(SPEC, fault=Problem("no command")),
     ):
         assert plan([SPEC], [new]) == Plan(replace=(new,), order=("a",))

@@ -15,6 +15,7 @@ from onemcp.config.keys import (
     SWITCHES_ON,
 )
 from onemcp.config.section import Item, Section
+from onemcp.config.sharing import read_partitioning, read_roots
 from onemcp.config.transport import Surroundings, Written, build
 from onemcp.core.spec import UpstreamSpec
 from onemcp.errors import ConfigError
@@ -42,9 +43,10 @@ def read_entry(
         disabled_tools=frozenset(item.raw for key in HIDDEN_TOOLS for item in section.texts(key)),
         request_timeout=common.request_timeout or spec.request_timeout,
         connection_timeout=common.connection_timeout or spec.connection_timeout,
+        partitioning=read_partitioning(section),
     )
     written = _written(section, common)
-    protocol = section.text("protocol")
+    protocol, roots = section.text("protocol"), read_roots(section)
     switches = [
         (item, key in SWITCHES_ON) for key in (*SWITCHES_OFF, *SWITCHES_ON) if (item := _switch(section, key))
     ]
@@ -52,6 +54,7 @@ def read_entry(
         spec = replace(spec, disabled=_is_off(switches, around.environ))
         _check_name(name, section.item, separator)
         spec = replace(spec, protocol=_revision(protocol, around.environ) if protocol else "")
+        spec = replace(spec, roots=roots.resolved(around.environ) if roots is not None else None)
         return replace(spec, transport=build(written, around))
     except ConfigError as error:
         return spec if spec.disabled else replace(spec, fault=error.problems[0])

@@ -128,7 +128,19 @@ class Section:
         item = self.get(name)
         if item is None or not self._is(item, list, "an array of strings"):
             return ()
-        return tuple(part for part in _elements(item) if self._is(part, str, "a string"))
+        return tuple(part for part in self.elements(name) if self._is(part, str, "a string"))
+
+    def elements(self, name: str) -> tuple[Item, ...]:
+        """The elements of a member that is an array, of any type; empty for anything else."""
+        item = self.get(name)
+        value = item.node.value if item is not None else None
+        if item is None or not isinstance(value, list):
+            return ()
+        return tuple(Item(node, f"{item.key}[{index}]", item.file) for index, node in enumerate(value))
+
+    def inner(self, item: Item) -> "Section":
+        """An object among the elements of a member; what is wrong in it goes to the same report."""
+        return Section(item, self._report)
 
     def pairs(self, name: str) -> dict[str, Item]:
         """A member that is an object of strings; empty if it is not there."""
@@ -166,9 +178,3 @@ class Section:
         shown = name if name.isprintable() and name else json.dumps(name)
         path = f"{self.item.key}.{shown}" if self.item.key else shown
         return Item(node, path, self.item.file)
-
-
-def _elements(item: Item) -> list[Item]:
-    value = item.node.value
-    nodes = value if isinstance(value, list) else []
-    return [Item(node, f"{item.key}[{index}]", item.file) for index, node in enumerate(nodes)]

@@ -48,4 +48,5 @@ def _connection(spec: UpstreamSpec) -> UpstreamSpec:
         disabled_tools=plain.disabled_tools,
         request_timeout=plain.request_timeout,
         restart=plain.restart,
+        partitioning=plain.partitioning,
     )

@@ -1,6 +1,7 @@
 """What one upstream is configured to be: `UpstreamSpec`, frozen, comparable, complete."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Literal
 
 from onemcp.errors import Problem
@@ -43,6 +44,34 @@ class RestartPolicy:
     """Attempts in a row before the upstream has failed for good; 0 for no end."""
 
 
+class Isolation(StrEnum):
+    """Whose a connection is."""
+
+    SHARED = "shared"
+    """Everybody's: one connection."""
+    SESSION = "session"
+    """One downstream session's, or, in the stateless era, one principal's: a partition for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partitioning:
+    """How the connections of one upstream are divided among those who use it."""
+
+    isolation: Isolation = Isolation.SHARED
+    max_connections: int = 100
+    """Partitions at a time; whoever comes then takes the place of the one that has been idle longest."""
+    idle_timeout: float = 300.0
+    """Seconds without a call after which a partition's connection is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """What an upstream is told when it asks for the client's roots."""
+
+    given: tuple[tuple[str, str], ...] = ()
+    """URIs and their names (maybe empty), which the gateway answers with; without any, the client is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class UpstreamSpec:
     """One `mcpServers` entry, resolved: no references left in it.
@@ -61,6 +90,9 @@ class UpstreamSpec:
     """Seconds from the start of an attempt to the first complete offering."""
     restart: RestartPolicy = field(default_factory=RestartPolicy)
     disabled_tools: frozenset[str] = frozenset()
+    partitioning: Partitioning = field(default_factory=Partitioning)
+    roots: Roots | None = None
+    """None: the upstream is told that there are no roots to ask for."""
     protocol: str = ""
     """A pinned MCP revision; empty to find out."""
     fault: Problem | None = None
