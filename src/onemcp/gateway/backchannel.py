@@ -162,6 +162,10 @@ class Backchannel:
         """Calls under way."""
         return sum(map(len, self._calls.values()))
 
+    def is_busy(self, source: Source) -> bool:
+        """Whether a call is under way on this connection."""
+        return bool(self._calls.get(source))
+
     def begin(self, source: Source, ctx: CallContext, respond: Respond, timeout: float) -> Call:
         """A call to an upstream begins, which has `timeout` seconds from here and from each sign of progress."""
         call = Call(self, source, ctx, respond, timeout)

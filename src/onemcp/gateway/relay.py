@@ -13,6 +13,7 @@ from msgspec import Raw
 from onemcp.core.catalog import Route
 from onemcp.core.merge import relisted
 from onemcp.core.offering import Listing
+from onemcp.core.spec import Isolation
 from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.gateway.backchannel import LONGEST, TOKEN, Call
 from onemcp.gateway.context import CallContext
@@ -86,6 +87,18 @@ class Relay:
         supervisor = self._runtime.pool.get(route.upstream)
         if supervisor is None:
             raise RpcError(INTERNAL_ERROR, f"{route.upstream}: is no longer configured")
+        if supervisor.spec.partitioning.isolation is Isolation.SHARED:
+            return await self._through(ctx, method, params, route, supervisor)
+        try:
+            with self._runtime.lease(ctx, supervisor) as own:
+                return await self._through(ctx, method, params, route, own)
+        except UpstreamError as error:
+            raise as_rpc_error(error) from error
+
+    async def _through(
+        self, ctx: CallContext, method: str, params: dict[str, Raw], route: Route, supervisor: Supervisor
+    ) -> Reply:
+        """The answer over one of the upstream's connections."""
         try:
             connection = supervisor.connection
             if connection is None:

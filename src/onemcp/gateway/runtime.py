@@ -5,11 +5,13 @@ Configuration comes in as specs and goes through the reload plan; the first one 
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
+
+from msgspec import Raw
 
 from onemcp.core.access import View
 from onemcp.core.catalog import Catalog
@@ -18,15 +20,19 @@ from onemcp.core.events import UpstreamChanged
 from onemcp.core.lifecycle import State
 from onemcp.core.merge import VERBATIM, Naming, Shelf, merge
 from onemcp.core.plan import plan
-from onemcp.core.spec import UpstreamSpec
+from onemcp.core.spec import Isolation, UpstreamSpec
 from onemcp.gateway.backchannel import Backchannel
+from onemcp.gateway.context import CallContext
 from onemcp.gateway.notifier import Notifier
 from onemcp.gateway.sessions import Session
 from onemcp.seal.keyring import Keyring
 from onemcp.upstream.negotiate import Identity
+from onemcp.upstream.partitions import Partitions
 from onemcp.upstream.pool import UpstreamPool
 from onemcp.upstream.supervisor import Opener, Supervisor
+from onemcp.wire.envelope import encode
 from onemcp.wire.loglevel import lower
+from onemcp.wire.revisions import Era
 
 _EMPTY: Final = Catalog()
 _log = logging.getLogger("onemcp.gateway")
@@ -56,6 +62,7 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         self.keyring = keyring or Keyring.ephemeral()
         self.backchannel = Backchannel()
         self.pool = UpstreamPool(opener, identity, self._upstream_changed, self.backchannel.take)
+        self.partitions = Partitions(self.backchannel.is_busy)
         self.notifier = Notifier(options.batch_delay, self.concerns, lambda: self.catalog)
         self.listeners: list[Callable[[UpstreamChanged], None]] = []
         self._specs: tuple[UpstreamSpec, ...] = ()
@@ -80,6 +87,7 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         """Stop telling, then stop the upstreams."""
         self.notifier.close()
         self.backchannel.close()
+        await self.partitions.aclose()
         await self.pool.__aexit__(kind, error, trace)
 
     async def apply(self, specs: Sequence[UpstreamSpec]) -> None:
@@ -88,11 +96,14 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         self._specs = tuple(specs)
         for spec in steps.update:
             self._supervisor(spec.name).adopt(spec)
+            self.partitions.adopt(spec)
         for spec in (*steps.remove, *steps.replace, *steps.update):
             self._touch(spec.name, frozenset(Kind))
         self._former_tags = self._tags
         self._tags = {spec.name: spec.tags for spec in specs}
         gone = [spec.name for spec in (*steps.remove, *steps.replace)]
+        shared = [s.name for s in steps.update if s.partitioning.isolation is Isolation.SHARED]
+        await self.partitions.stop(*gone, *shared)
         await self.pool.stop(*gone)
         for spec in (*steps.add, *steps.replace):
             self.pool.start(spec).want_logs(self._log_level)
@@ -104,11 +115,46 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         lowest = lower(self._log_level, level)
         if lowest != self._log_level:
             self._log_level = lowest
-            for supervisor in self.pool:
+            for supervisor in (*self.pool, *self.partitions):
                 supervisor.want_logs(lowest)
+
+    @contextmanager
+    def lease(self, ctx: CallContext, shared: Supervisor) -> Iterator[Supervisor]:
+        """The connection that an isolated upstream is used through in a context, for as long as the block runs.
+
+        Raises:
+            UpstreamError: OVERLOADED, with every place taken.
+        """
+        owner = _owner(ctx)
+        if not owner:
+            yield shared
+            return
+        session = ctx.session
+        client = session.capabilities if session is not None else None
+        with self.partitions.lease(shared.spec, owner, lambda: self._part(shared.spec, client)) as supervisor:
+            yield supervisor
+
+    def _part(self, spec: UpstreamSpec, client: Raw | None) -> Supervisor:
+        """A supervisor for a connection that is one owner's."""
+        supervisor = self.pool.supervisor(spec, self._partition_changed)
+        supervisor.client = client
+        supervisor.want_logs(self._log_level)
+        return supervisor
+
+    def _partition_changed(self, supervisor: Supervisor, previous: State, changed: frozenset[Kind]) -> None:
+        """What one owner is offered has changed: the others may be offered something new as well."""
+        shared = self.pool.get(supervisor.spec.name)
+        if (
+            changed
+            and previous is State.READY
+            and supervisor.life.state is State.READY
+            and shared is not None
+        ):
+            shared.refresh()
 
     def forget(self, session: Session) -> None:
         """A session has ended: let go of what is held for it."""
+        self.partitions.forget(session_key(session))
 
     async def settled(self) -> None:
         """Return when every upstream is ready, or past the time that it has for its start."""
@@ -202,6 +248,21 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         self.revision += 1
         if changed:
             self.notifier.changed(changed, upstream)
+
+
+def session_key(session: Session) -> str:
+    """The owner of the partitions of a session."""
+    return f"session/{session.sid}"
+
+
+def _owner(ctx: CallContext) -> str:
+    """Whose connection a request uses where connections are not shared; empty for a request of the gateway's own."""
+    if ctx.session is not None:
+        return session_key(ctx.session)
+    if ctx.era is Era.HANDSHAKE:
+        return ""
+    principal = ctx.principal
+    return "principal/" + encode([principal.issuer, principal.subject, principal.client_id]).decode()
 
 
 def _shelf(supervisor: Supervisor) -> Shelf | None:

@@ -4,12 +4,13 @@ Stateless first: a `server/discover` that is answered settles it. What an upstre
 `initialize` follows; the table of the design's page says what means what. The caller remembers the answer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 from msgspec import Raw
 
+from onemcp.core.spec import UpstreamSpec
 from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.upstream.channel import Channel, Request
 from onemcp.upstream.connection import Connection, upstream_says
@@ -21,7 +22,27 @@ from onemcp.wire.translate import stateless_meta
 PROBE_TIMEOUT: Final = 10.0
 """Seconds of silence after which a child is taken for one that only knows the handshake (slow ones need 2)."""
 _STATELESS_ERRORS: Final = frozenset({-32020, -32021, -32022})
+_RELAYED: Final = ("sampling", "elicitation", "roots")
 _NOT_STATELESS: Final = frozenset({400, 404, 405, 406})
+
+
+ALL: Final = Raw(b'{"sampling":{},"elicitation":{"form":{},"url":{}}}')
+"""What a connection that many share declares: each of it is asked of the client whose call it is, or refused."""
+WITH_ROOTS: Final = Raw(b'{"sampling":{},"elicitation":{"form":{},"url":{}},"roots":{}}')
+
+
+def declared(spec: UpstreamSpec, client: Raw | None = None) -> Raw:
+    """The client capabilities to declare to an upstream.
+
+    Those of everybody, or, on a connection of its own, of the one `client` (its capabilities as it declared them).
+    """
+    if client is None:
+        return WITH_ROOTS if spec.roots is not None else ALL
+    theirs = open_object(client)
+    relayed = {name: theirs[name] for name in _RELAYED if name in theirs}
+    if spec.roots is not None and spec.roots.given:
+        relayed["roots"] = Raw(b"{}")
+    return Raw(encode(relayed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +70,8 @@ class Manner:
     """The revision to speak, from the configuration."""
     known: Era | None = None
     """The era that an earlier connection found."""
+    capabilities: Raw = field(default_factory=lambda: ALL)
+    """What is declared to an upstream of the handshake era."""
 
 
 async def negotiate(channel: Channel, manner: Manner, identity: Identity) -> Connection:
@@ -118,7 +141,7 @@ def _common(supported: Raw | None) -> str:
 async def _initialize(channel: Channel, manner: Manner, identity: Identity) -> Connection:
     params = {
         "protocolVersion": manner.pinned or LATEST_HANDSHAKE,
-        "capabilities": {"sampling": {}, "elicitation": {"form": {}, "url": {}}},
+        "capabilities": manner.capabilities,
         "clientInfo": identity.client_info(),
     }
     reply = await channel.request(Request("initialize", encode(params), manner.timeout))

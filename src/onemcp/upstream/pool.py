@@ -42,10 +42,14 @@ class UpstreamPool(AbstractAsyncContextManager["UpstreamPool"]):
 
     def start(self, spec: UpstreamSpec) -> Supervisor:
         """Begin with an upstream; its supervisor runs on its own from here."""
-        supervisor = Supervisor(spec, self._opener, self._identity, self._listener, self._hear)
+        supervisor = self.supervisor(spec, self._listener)
         self._supervisors[spec.name] = supervisor
         self._tasks[supervisor] = asyncio.create_task(supervisor.run(), name=f"upstream {spec.name}")
         return supervisor
+
+    def supervisor(self, spec: UpstreamSpec, listener: Listener) -> Supervisor:
+        """One for a connection of this upstream, which somebody else runs."""
+        return Supervisor(spec, self._opener, self._identity, listener, self._hear)
 
     async def stop(self, *names: str) -> None:
         """End these upstreams, all at once; returns when nothing of them runs any more."""

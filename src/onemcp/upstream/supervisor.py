@@ -15,12 +15,12 @@ from msgspec import Raw
 from onemcp.core.changes import Kind
 from onemcp.core.lifecycle import OFFERING_GRACE, Event, Life, State, is_listed, step
 from onemcp.core.offering import Listing, Offering
-from onemcp.core.spec import UpstreamSpec
+from onemcp.core.spec import Roots, UpstreamSpec
 from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.upstream.channel import Channel, Inbound
 from onemcp.upstream.connection import Connection
 from onemcp.upstream.listing import fetch
-from onemcp.upstream.negotiate import Identity, Manner, negotiate
+from onemcp.upstream.negotiate import Identity, Manner, declared, negotiate
 from onemcp.wire.envelope import Envelope, encode, success
 from onemcp.wire.revisions import Era
 
@@ -67,6 +67,8 @@ class Supervisor:
         self._identity = identity
         self._listener = listener
         self._hear = hear
+        self.client: Raw | None = None
+        """The capabilities of the one client whose connection it is; None for a shared one. Set before `run`."""
         self._loop = asyncio.get_running_loop()
         self.life = Life(_first_state(spec), self._loop.time(), reason=str(spec.fault or ""))
         self.started_at = self._loop.time()
@@ -147,6 +149,10 @@ class Supervisor:
         self._log_level = level
         self._wake.set()
 
+    def refresh(self) -> None:
+        """Fetch the offering again: something says that it may have changed."""
+        self._mark_dirty()
+
     async def run(self) -> None:
         """Live until cancelled; the connection is closed when this returns."""
         try:
@@ -168,7 +174,13 @@ class Supervisor:
         try:
             async with asyncio.timeout(spec.connection_timeout):
                 self._channel = await self._opener(spec, self._inbound)
-                manner = Manner(spec.name, spec.connection_timeout, spec.protocol, self._era)
+                manner = Manner(
+                    spec.name,
+                    spec.connection_timeout,
+                    spec.protocol,
+                    self._era,
+                    declared(spec, self.client),
+                )
                 connection = await negotiate(self._channel, manner, self._identity)
                 offering = await fetch(connection, spec.connection_timeout)
         except TimeoutError:
@@ -319,6 +331,8 @@ class Supervisor:
         elif channel is not None:
             if envelope.method == "ping" and envelope.is_request:
                 channel.respond(success(envelope.id, b"{}"))
+            elif envelope.method == "roots/list" and self.spec.roots is not None and self.spec.roots.given:
+                channel.respond(success(envelope.id, _listed_roots(self.spec.roots)))
             else:
                 self._hear(self, envelope, channel.respond)
 
@@ -330,6 +344,11 @@ def _first_state(spec: UpstreamSpec) -> State:
     if spec.disabled:
         return State.DISABLED
     return State.FAILED if spec.fault or spec.transport is None else State.CONNECTING
+
+
+def _listed_roots(roots: Roots) -> bytes:
+    """The answer to `roots/list` that the configuration gives."""
+    return encode({"roots": [{"uri": uri, **({"name": name} if name else {})} for uri, name in roots.given]})
 
 
 def _difference(before: Offering | None, after: Offering | None) -> frozenset[Kind]:
