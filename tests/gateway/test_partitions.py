@@ -11,12 +11,15 @@ from tests.gateway.conftest import Running
 from tests.support.channels import ScriptedChannel, Upstreams, handshake, spec, until
 
 from onemcp.core.access import Principal, View
+from onemcp.core.offering import Listing
 from onemcp.core.spec import Isolation, Partitioning, RestartPolicy, Roots, UpstreamSpec
 from onemcp.errors import Reason, RpcError
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
+from onemcp.gateway.lists import Lists
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.sessions import Session, Sessions
+from onemcp.gateway.streams import Stream
 from onemcp.seal.keyring import Keyring
 from onemcp.upstream.channel import Request
 from onemcp.wire.envelope import ABSENT, Envelope, encode
@@ -62,7 +65,7 @@ async def test_each_session_calls_on_a_connection_of_its_own(running: Running) -
         for each in (one, other, one):
             await call(runtime, of(each))
         assert [calls(channel) for channel in upstreams.channels["a"]] == [0, 2, 1]
-        assert runtime.partitions.count("a") == 2
+        assert runtime.owned.count("a") == 2
     assert all(channel.closed.done() for channel in upstreams.channels["a"])
 
 
@@ -130,7 +133,7 @@ async def test_with_its_session_it_ends(running: Running) -> None:
     async with running(upstreams, specs=isolated()) as runtime:
         await call(runtime, of(mine))
         runtime.forget(mine)
-        assert runtime.partitions.count("a") == 0
+        assert runtime.owned.count("a") == 0
         await until(upstreams.last("a").closed.done)
 
 
@@ -140,7 +143,7 @@ async def test_the_one_that_is_idle_longest_makes_room(running: Running) -> None
     async with running(upstreams, specs=isolated(most=2)) as runtime:
         for each in (first, second, first, third):
             await call(runtime, of(each))
-        assert runtime.partitions.count("a") == 2
+        assert runtime.owned.count("a") == 2
         _, of_first, of_second, _ = upstreams.channels["a"]
         await until(of_second.closed.done)
         assert not of_first.closed.done()
@@ -170,7 +173,7 @@ async def test_one_that_nobody_uses_for_a_while_is_closed(running: Running) -> N
     mine = session()
     async with running(upstreams, specs=isolated(idle=0.01)) as runtime:
         await call(runtime, of(mine))
-        await until(lambda: runtime.partitions.count("a") == 0)
+        await until(lambda: runtime.owned.count("a") == 0)
         await until(upstreams.last("a").closed.done)
         await call(runtime, of(mine))
         assert [calls(channel) for channel in upstreams.channels["a"]] == [0, 1, 1]
@@ -182,9 +185,9 @@ async def test_a_reload_ends_them_where_the_connection_would_be_another_one(runn
     async with running(upstreams, specs=[now]) as runtime:
         await call(runtime, of(session()))
         await runtime.apply([replace(now, tags=frozenset({"x"}))])
-        assert runtime.partitions.count("a") == 1
+        assert runtime.owned.count("a") == 1
         await runtime.apply([replace(now, protocol="2025-06-18")])
-        assert runtime.partitions.count("a") == 0
+        assert runtime.owned.count("a") == 0
 
 
 async def test_a_reload_to_shared_connections_ends_them(running: Running) -> None:
@@ -194,7 +197,7 @@ async def test_a_reload_to_shared_connections_ends_them(running: Running) -> Non
     async with running(upstreams, specs=[now]) as runtime:
         await call(runtime, of(mine))
         await runtime.apply([replace(now, partitioning=Partitioning())])
-        assert runtime.partitions.count("a") == 0
+        assert runtime.owned.count("a") == 0
         await call(runtime, of(mine))
         assert [calls(channel) for channel in upstreams.channels["a"]] == [1, 1]
 
@@ -208,3 +211,63 @@ async def test_one_that_dies_is_started_again_for_its_owner(running: Running) ->
         await until(lambda: len(upstreams.channels["a"]) == 3)
         await call(runtime, of(mine))
         assert [calls(channel) for channel in upstreams.channels["a"]] == [0, 1, 1]
+
+
+def names(runtime: Runtime, ctx: CallContext) -> list[str]:
+    listed = Lists(runtime).answer(ctx, Listing.TOOLS, {})
+    return [tool["name"] for tool in json.loads(bytes(listed))["tools"]]
+
+
+async def test_what_a_session_s_own_connection_offers_is_listed_to_that_session_only(
+    running: Running,
+) -> None:
+    script = handshake("t")
+    upstreams = Upstreams(a=script)
+    mine, other = session(), session()
+    heard = mine.listener = Stream(View())
+    others = other.listener = Stream(View())
+    async with running(upstreams, specs=isolated()) as runtime:
+        await call(runtime, of(other))
+        script["tools/list"] = handshake("t", "secret")["tools/list"]
+        await call(runtime, of(mine))
+        assert names(runtime, of(mine)) == ["a_1mcp_t", "a_1mcp_secret"]
+        assert names(runtime, of(other)) == ["a_1mcp_t"]
+        assert names(runtime, replace(of(mine), endpoint="a")) == ["t", "secret"]
+        params = encode({"name": "a_1mcp_secret"})
+        reply = await Dispatcher(runtime).dispatch(
+            of(mine), Envelope(method="tools/call", params=Raw(params))
+        )
+        assert reply.error is ABSENT
+        with pytest.raises(RpcError, match="Unknown tool"):
+            await Dispatcher(runtime).dispatch(of(other), Envelope(method="tools/call", params=Raw(params)))
+        assert await heard.next() == b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+        others.end()
+        assert await others.next() is None
+
+
+async def test_what_changes_on_a_session_s_own_connection_changes_for_it_alone(running: Running) -> None:
+    scripts = [handshake("t"), handshake("t")]
+    upstreams = Upstreams(a=scripts[0])
+    mine = session()
+    async with running(upstreams, specs=isolated()) as runtime:
+        upstreams.scripts["a"] = scripts[1]
+        await call(runtime, of(mine))
+        scripts[1]["tools/list"] = handshake("login", "t")["tools/list"]
+        upstreams.last("a").announce("tools")
+        await until(lambda: names(runtime, of(mine)) == ["a_1mcp_login", "a_1mcp_t"])
+        assert names(runtime, of(session())) == ["a_1mcp_t"]
+        scripts[0]["tools/list"] = scripts[1]["tools/list"]
+        upstreams.channels["a"][0].announce("tools")
+        await until(lambda: names(runtime, of(session())) == ["a_1mcp_login", "a_1mcp_t"])
+
+
+async def test_with_its_connection_a_session_loses_what_only_that_offered(running: Running) -> None:
+    scripts = [handshake("t"), handshake("t", "secret")]
+    upstreams = Upstreams(a=scripts[0])
+    mine = session()
+    async with running(upstreams, specs=isolated(idle=0.01)) as runtime:
+        upstreams.scripts["a"] = scripts[1]
+        await call(runtime, of(mine))
+        assert names(runtime, of(mine)) == ["a_1mcp_t", "a_1mcp_secret"]
+        await until(lambda: runtime.owned.count("a") == 0)
+        assert names(runtime, of(mine)) == ["a_1mcp_t"]

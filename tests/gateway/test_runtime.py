@@ -14,8 +14,10 @@ from onemcp.core.lifecycle import State
 from onemcp.core.offering import Listing
 from onemcp.core.tags import simple
 from onemcp.errors import Problem
+from onemcp.gateway.context import CallContext
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.streams import Stream
+from onemcp.wire.revisions import Era
 
 pytestmark = pytest.mark.anyio
 
@@ -118,5 +120,7 @@ async def test_those_who_lose_sight_of_an_upstream_are_told(running: Running, ch
 async def test_names_that_nobody_has_are_not_kept(running: Running) -> None:
     async with running(Upstreams(a=handshake("x"))) as runtime:
         for number in range(100):
-            assert not runtime.catalog_of(f"nobody-{number}").entries
+            assert not runtime.catalog_of(
+                CallContext(Era.HANDSHAKE, "2025-11-25", View(), endpoint=f"nobody-{number}")
+            ).entries
         assert not runtime._solo

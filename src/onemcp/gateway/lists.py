@@ -47,6 +47,8 @@ class Lists:
 
     def _whole(self, ctx: CallContext, listing: Listing) -> bytes:
         runtime = self._runtime
+        if runtime.owned.catalog(ctx) is not None:
+            return _join(listing, self._entries(ctx, listing))
         if self._revision != runtime.revision:
             self._cache.clear()
             self._revision = runtime.revision
@@ -61,7 +63,7 @@ class Lists:
 
     def _entries(self, ctx: CallContext, listing: Listing) -> tuple[Entry, ...]:
         runtime = self._runtime
-        return runtime.catalog_of(ctx.endpoint).select(listing, runtime.visible(ctx.view))
+        return runtime.catalog_of(ctx).select(listing, runtime.visible(ctx.view))
 
     def _page(self, ctx: CallContext, listing: Listing, cursor: Raw | None) -> bytes:
         entries = self._entries(ctx, listing)
@@ -81,7 +83,8 @@ class Lists:
 
     def _hints(self, ctx: CallContext) -> bytes:
         """How long and by whom the answer may be kept (SEP on caching, 2026-07-28)."""
-        scope = b"public" if ctx.view.expression is None else b"private"
+        is_common = ctx.view.expression is None and self._runtime.owned.catalog(ctx) is None
+        scope = b"public" if is_common else b"private"
         info = encode({"name": self._runtime.identity.name, "version": self._runtime.identity.version})
         return b'"ttlMs":%d,"cacheScope":"%b","_meta":{"%b":%b}' % (
             self.ttl_ms(ctx),

@@ -90,7 +90,7 @@ class Relay:
         if supervisor.spec.partitioning.isolation is Isolation.SHARED:
             return await self._through(ctx, method, params, route, supervisor)
         try:
-            with self._runtime.lease(ctx, supervisor) as own:
+            with self._runtime.owned.lease(ctx, supervisor) as own:
                 return await self._through(ctx, method, params, route, own)
         except UpstreamError as error:
             raise as_rpc_error(error) from error
@@ -172,7 +172,7 @@ class Relay:
                 UpstreamError(route.upstream, Reason.PROTOCOL, "answered with what is no object")
             ) from None
         if not ctx.endpoint:
-            relist = relisted(self._runtime.catalog, route.upstream)
+            relist = relisted(self._runtime.catalog_of(ctx), route.upstream)
             if relist is not None:
                 result = rewrite_uris(result, relist)
             if ctx.session is not None and _URI in bytes(result):

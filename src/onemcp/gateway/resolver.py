@@ -47,7 +47,7 @@ class Resolver:
         return route
 
     def _find(self, ctx: CallContext, listing: Listing, name: str) -> Route | None:
-        catalog = self._runtime.catalog_of(ctx.endpoint)
+        catalog = self._runtime.catalog_of(ctx)
         route = catalog.route(listing, name)
         if listing not in (Listing.RESOURCES, Listing.TEMPLATES):
             return route
@@ -61,7 +61,7 @@ class Resolver:
 
     def _find_unlisted(self, ctx: CallContext, uri: str) -> Route | None:
         """By a template of one upstream, else the name in the URI, else whose result last gave it to the session."""
-        matches = self._runtime.catalog.match(uri, self._runtime.visible(ctx.view))
+        matches = self._runtime.catalog_of(ctx).match(uri, self._runtime.visible(ctx.view))
         if matches:
             return _expanded(matches[0], uri) if len({match.upstream for match in matches}) == 1 else None
         named = unqualify(uri)
@@ -96,7 +96,7 @@ class Resolver:
     def _unknown(self, ctx: CallContext, listing: Listing, name: str) -> RpcError:
         word = _WORD[listing]
         runtime = self._runtime
-        catalog = runtime.catalog_of(ctx.endpoint)
+        catalog = runtime.catalog_of(ctx)
         routes = catalog.routes.get(listing, {})
         candidates = [
             candidate

@@ -5,13 +5,11 @@ Configuration comes in as specs and goes through the reload plan; the first one 
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
-
-from msgspec import Raw
 
 from onemcp.core.access import View
 from onemcp.core.catalog import Catalog
@@ -19,20 +17,19 @@ from onemcp.core.changes import Kind
 from onemcp.core.events import UpstreamChanged
 from onemcp.core.lifecycle import State
 from onemcp.core.merge import VERBATIM, Naming, Shelf, merge
+from onemcp.core.offering import Offering
 from onemcp.core.plan import plan
 from onemcp.core.spec import Isolation, UpstreamSpec
 from onemcp.gateway.backchannel import Backchannel
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.notifier import Notifier
+from onemcp.gateway.owned import Owned
 from onemcp.gateway.sessions import Session
 from onemcp.seal.keyring import Keyring
 from onemcp.upstream.negotiate import Identity
-from onemcp.upstream.partitions import Partitions
 from onemcp.upstream.pool import UpstreamPool
 from onemcp.upstream.supervisor import Opener, Supervisor
-from onemcp.wire.envelope import encode
 from onemcp.wire.loglevel import lower
-from onemcp.wire.revisions import Era
 
 _EMPTY: Final = Catalog()
 _log = logging.getLogger("onemcp.gateway")
@@ -62,7 +59,7 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         self.keyring = keyring or Keyring.ephemeral()
         self.backchannel = Backchannel()
         self.pool = UpstreamPool(opener, identity, self._upstream_changed, self.backchannel.take)
-        self.partitions = Partitions(self.backchannel.is_busy)
+        self.owned = Owned(self.pool, self.backchannel.is_busy, self._rebuilt)
         self.notifier = Notifier(options.batch_delay, self.concerns, lambda: self.catalog)
         self.listeners: list[Callable[[UpstreamChanged], None]] = []
         self._specs: tuple[UpstreamSpec, ...] = ()
@@ -87,7 +84,7 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         """Stop telling, then stop the upstreams."""
         self.notifier.close()
         self.backchannel.close()
-        await self.partitions.aclose()
+        await self.owned.aclose()
         await self.pool.__aexit__(kind, error, trace)
 
     async def apply(self, specs: Sequence[UpstreamSpec]) -> None:
@@ -96,14 +93,14 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         self._specs = tuple(specs)
         for spec in steps.update:
             self._supervisor(spec.name).adopt(spec)
-            self.partitions.adopt(spec)
+            self.owned.adopt(spec)
         for spec in (*steps.remove, *steps.replace, *steps.update):
             self._touch(spec.name, frozenset(Kind))
         self._former_tags = self._tags
         self._tags = {spec.name: spec.tags for spec in specs}
         gone = [spec.name for spec in (*steps.remove, *steps.replace)]
         shared = [s.name for s in steps.update if s.partitioning.isolation is Isolation.SHARED]
-        await self.partitions.stop(*gone, *shared)
+        await self.owned.stop(*gone, *shared)
         await self.pool.stop(*gone)
         for spec in (*steps.add, *steps.replace):
             self.pool.start(spec).want_logs(self._log_level)
@@ -115,46 +112,13 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         lowest = lower(self._log_level, level)
         if lowest != self._log_level:
             self._log_level = lowest
-            for supervisor in (*self.pool, *self.partitions):
+            self.owned.want_logs(lowest)
+            for supervisor in self.pool:
                 supervisor.want_logs(lowest)
-
-    @contextmanager
-    def lease(self, ctx: CallContext, shared: Supervisor) -> Iterator[Supervisor]:
-        """The connection that an isolated upstream is used through in a context, for as long as the block runs.
-
-        Raises:
-            UpstreamError: OVERLOADED, with every place taken.
-        """
-        owner = _owner(ctx)
-        if not owner:
-            yield shared
-            return
-        session = ctx.session
-        client = session.capabilities if session is not None else None
-        with self.partitions.lease(shared.spec, owner, lambda: self._part(shared.spec, client)) as supervisor:
-            yield supervisor
-
-    def _part(self, spec: UpstreamSpec, client: Raw | None) -> Supervisor:
-        """A supervisor for a connection that is one owner's."""
-        supervisor = self.pool.supervisor(spec, self._partition_changed)
-        supervisor.client = client
-        supervisor.want_logs(self._log_level)
-        return supervisor
-
-    def _partition_changed(self, supervisor: Supervisor, previous: State, changed: frozenset[Kind]) -> None:
-        """What one owner is offered has changed: the others may be offered something new as well."""
-        shared = self.pool.get(supervisor.spec.name)
-        if (
-            changed
-            and previous is State.READY
-            and supervisor.life.state is State.READY
-            and shared is not None
-        ):
-            shared.refresh()
 
     def forget(self, session: Session) -> None:
         """A session has ended: let go of what is held for it."""
-        self.partitions.forget(session_key(session))
+        self.owned.forget(session)
 
     async def settled(self) -> None:
         """Return when every upstream is ready, or past the time that it has for its start."""
@@ -176,8 +140,16 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
             self._tell_warnings(self._catalog.warnings)
         return self._catalog
 
-    def catalog_of(self, endpoint: str) -> Catalog:
-        """The catalog of an endpoint: everything, or one upstream with its names verbatim."""
+    def catalog_of(self, ctx: CallContext) -> Catalog:
+        """The catalog that a request sees: everything, or its endpoint's one upstream with its names verbatim.
+
+        Where connections of its owner offer something else than the shared ones, that is in it.
+        """
+        own = self.owned.catalog(ctx)
+        return own if own is not None else self._common(ctx.endpoint)
+
+    def _common(self, endpoint: str) -> Catalog:
+        """The catalog of an endpoint as everybody sees it."""
         if not endpoint:
             return self.catalog
         catalog = self._solo.get(endpoint)
@@ -188,6 +160,22 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
             shelf = _shelf(supervisor)
             catalog = self._solo[endpoint] = merge([shelf], VERBATIM, {}) if shelf else _EMPTY
         return catalog
+
+    def _rebuilt(self, own: Mapping[str, Offering], endpoint: str) -> Catalog:
+        """The catalog of an endpoint with some offerings in the place of the shared ones."""
+        if endpoint:
+            return (
+                merge([Shelf(endpoint, own[endpoint])], VERBATIM, {})
+                if endpoint in own
+                else self._common(endpoint)
+            )
+        shelves = [
+            Shelf(name, offering)
+            for supervisor in self.pool
+            for name in (supervisor.spec.name,)
+            if (offering := own.get(name) or supervisor.listed) is not None
+        ]
+        return merge(shelves, self.options.naming, self.catalog.claims)
 
     def shows(self, view: View, endpoint: str, upstream: str) -> bool:
         """Whether a view on an endpoint shows an upstream."""
@@ -245,24 +233,10 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         """The catalog of the moment no longer stands."""
         self._catalog = None
         self._solo.clear()
+        self.owned.touch()
         self.revision += 1
         if changed:
             self.notifier.changed(changed, upstream)
-
-
-def session_key(session: Session) -> str:
-    """The owner of the partitions of a session."""
-    return f"session/{session.sid}"
-
-
-def _owner(ctx: CallContext) -> str:
-    """Whose connection a request uses where connections are not shared; empty for a request of the gateway's own."""
-    if ctx.session is not None:
-        return session_key(ctx.session)
-    if ctx.era is Era.HANDSHAKE:
-        return ""
-    principal = ctx.principal
-    return "principal/" + encode([principal.issuer, principal.subject, principal.client_id]).decode()
 
 
 def _shelf(supervisor: Supervisor) -> Shelf | None:

@@ -38,9 +38,13 @@ class Partition:
 class Partitions:
     """The partitions of all upstreams, those used longest ago first."""
 
-    def __init__(self, is_busy: Callable[[Supervisor], bool]) -> None:
-        """`is_busy` tells of uses that are no lease: a parked call, a subscription."""
+    def __init__(self, is_busy: Callable[[Supervisor], bool], on_end: Callable[[str], None]) -> None:
+        """`is_busy` tells of uses that are no lease: a parked call, a subscription.
+
+        `on_end` hears whose connection has just been taken out.
+        """
         self._is_busy = is_busy
+        self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._by_upstream: dict[str, OrderedDict[str, Partition]] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -143,6 +147,7 @@ class Partitions:
         partition.task.cancel()
         self._ending.add(partition.task)
         partition.task.add_done_callback(self._ending.discard)
+        self._on_end(partition.key)
 
     def _arm(self) -> None:
         if self._timer is None:

@@ -204,7 +204,7 @@ class Supervisor:
     def _open(self, connection: Connection, offering: Offering) -> None:
         connection.channel.closed.add_done_callback(lambda _: self._wake.set())
         connection.channel.on_reinitialized = self._mark_dirty
-        changed = _difference(self.listed, offering.without(self.spec.disabled_tools))
+        changed = difference(self.listed, offering.without(self.spec.disabled_tools))
         self.connection = connection
         self._told_level = ""
         self.offering = offering
@@ -264,7 +264,7 @@ class Supervisor:
             return
         finally:
             self._refresh_at = self._loop.time() + REFRESH_INTERVAL
-        changed = _difference(self.offering, offering)
+        changed = difference(self.offering, offering)
         if changed and self.connection is connection:
             self.offering = offering
             self._listener(self, State.READY, changed)
@@ -293,7 +293,7 @@ class Supervisor:
     def _expire(self) -> None:
         """The grace is over: an upstream that is still away leaves the lists."""
         if self.offering is not None and self.listed is None:
-            changed = _difference(self.offering, None)
+            changed = difference(self.offering, None)
             self.offering = None
             self._listener(self, self.life.state, changed)
 
@@ -313,7 +313,7 @@ class Supervisor:
         if self.life.state is not State.READY:
             self.connection = None
         if was_listed is not None and self.listed is None:
-            changed |= _difference(was_listed, None)
+            changed |= difference(was_listed, None)
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -351,7 +351,7 @@ def _listed_roots(roots: Roots) -> bytes:
     return encode({"roots": [{"uri": uri, **({"name": name} if name else {})} for uri, name in roots.given]})
 
 
-def _difference(before: Offering | None, after: Offering | None) -> frozenset[Kind]:
+def difference(before: Offering | None, after: Offering | None) -> frozenset[Kind]:
     """The lists that differ between two offerings."""
     return frozenset(
         _KINDS[listing]
