@@ -62,3 +62,6 @@ EXPECTED: Final[Mapping[Cell, Reasons]] = {
     Cell(STATELESS, HANDSHAKE, "stdio"): _PARKED,
     Cell(STATELESS, HANDSHAKE, "http"): _PARKED,
 }
+
+EXPECTED_OF_CLIENT: Final[Mapping[str, Reasons]] = {HANDSHAKE: {}, STATELESS: {}}
+"""The same for the scenarios that test a client, by the revision that the suite speaks as the upstream."""

@@ -56,23 +56,10 @@ def entry(cell: Cell) -> Iterator[dict[str, Any]]:
         yield {"url": address}
 
 
-def told(outcomes: Mapping[str, suite.Outcome], scenarios: set[str]) -> str:
-    """These outcomes, for a person."""
-    return "\n".join(f"  {outcomes.get(scenario, scenario)}" for scenario in sorted(scenarios)) or "  none"
-
-
-def judge(outcomes: Mapping[str, suite.Outcome], expected: Mapping[str, str]) -> None:
-    """The scenarios that fall short are those that are expected to."""
-    short = {scenario for scenario, outcome in outcomes.items() if outcome.shortcomings}
-    unexpected, stale = short - set(expected), set(expected) - short
-    assert not unexpected, f"these scenarios fall short:\n{told(outcomes, unexpected)}"
-    assert not stale, f"these scenarios are fine, take them out of expected.py:\n{told(outcomes, stale)}"
-
-
 @pytest.mark.parametrize("revision", FLAGS)
 def test_the_fixture_itself_falls_short_of_nothing(revision: str, tmp_path: Path) -> None:
     with served(*FLAGS[revision]) as address:
-        judge(suite.run(address, revision, tmp_path), {})
+        suite.judge(suite.run(address, revision, tmp_path), {})
 
 
 @pytest.mark.parametrize("cell", EXPECTED, ids=str)
@@ -84,4 +71,4 @@ def test_a_client_of_one_era_gets_from_an_upstream_what_the_protocol_allows(
         with GatewayProcess(config, "--enable-async-loading", folder=tmp_path) as gateway:
             gateway.wait_settled()
             outcomes = suite.run(f"{gateway.base}/servers/{UPSTREAM}/mcp", cell.client, tmp_path / "reports")
-    judge(outcomes, EXPECTED[cell])
+    suite.judge(outcomes, EXPECTED[cell])
