@@ -1,5 +1,7 @@
 """Finding out which era an upstream speaks."""
 
+from typing import Any
+
 import pytest
 from tests.support.channels import IDENTITY, Failure, Script, ScriptedChannel, handshake, stateless
 
@@ -50,6 +52,40 @@ async def test_a_discover_result_without_a_stateless_revision_means_a_handshake(
 async def test_a_stateless_error_is_not_taken_for_a_handshake_server(code: int) -> None:
     with pytest.raises(UpstreamError, match=str(code)):
         await agree(handshake("a") | {"server/discover": Failure(code)})
+
+
+def refusing(*supported: str, then: object = None) -> Any:
+    """Answers the first request with an error that names the revisions it speaks, and later ones as said."""
+    answers = iter([Failure(-32022, "no", {"supported": list(supported), "requested": "2026-07-28"})])
+    return lambda _: next(answers, then)
+
+
+async def test_one_that_names_our_revision_in_its_refusal_is_asked_again_at_once() -> None:
+    script = stateless("a")
+    script["server/discover"] = refusing("2026-07-28", then=script["server/discover"])
+    connection, channel = await agree(script)
+    assert connection.era is Era.STATELESS
+    assert [request.method for request in channel.asked] == ["server/discover"] * 2
+
+
+async def test_one_that_refuses_again_is_not_asked_for_ever() -> None:
+    again = Failure(-32022, "no", {"supported": ["2026-07-28"]})
+    with pytest.raises(UpstreamError, match="-32022"):
+        await agree(stateless("a") | {"server/discover": again})
+
+
+async def test_one_that_only_names_handshake_revisions_is_shaken_hands_with() -> None:
+    connection, channel = await agree(
+        handshake("a") | {"server/discover": refusing("2025-11-25", "2025-06-18")}
+    )
+    assert connection.era is Era.HANDSHAKE
+    assert [request.method for request in channel.asked] == ["server/discover", "initialize"]
+
+
+@pytest.mark.parametrize("data", [None, [], {"supported": 1}, {"supported": [1]}, {"supported": ["1999"]}])
+async def test_a_refusal_that_names_nothing_of_ours_is_final(data: object) -> None:
+    with pytest.raises(UpstreamError, match="-32022"):
+        await agree(handshake("a") | {"server/discover": Failure(-32022, "no", data)})
 
 
 async def test_a_lost_channel_is_no_answer_about_the_era() -> None:

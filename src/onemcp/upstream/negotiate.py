@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from onemcp.core.spec import UpstreamSpec
 from onemcp.errors import Reason, RpcError, UpstreamError
-from onemcp.upstream.channel import Channel, Request
+from onemcp.upstream.channel import Channel, Reply, Request
 from onemcp.upstream.connection import Connection, upstream_says
 from onemcp.upstream.status import HttpStatusError
 from onemcp.wire.envelope import ABSENT, METHOD_NOT_FOUND, encode, open_object
@@ -21,7 +21,8 @@ from onemcp.wire.translate import stateless_meta
 
 PROBE_TIMEOUT: Final = 10.0
 """Seconds of silence after which a child is taken for one that only knows the handshake (slow ones need 2)."""
-_STATELESS_ERRORS: Final = frozenset({-32020, -32021, -32022})
+_UNSUPPORTED: Final = -32022
+_STATELESS_ERRORS: Final = frozenset({-32020, -32021, _UNSUPPORTED})
 _RELAYED: Final = ("sampling", "elicitation", "roots")
 _NOT_STATELESS: Final = frozenset({400, 404, 405, 406})
 
@@ -93,21 +94,17 @@ async def _discover(
 ) -> Connection | None:
     """A stateless connection, or None if the upstream is of the handshake era."""
     meta = stateless_meta(identity.client_info())
-    timeout = manner.timeout if certain else min(PROBE_TIMEOUT, manner.timeout / 2)
-    request = Request("server/discover", encode({"_meta": meta}), timeout)
-    try:
-        reply = await channel.request(request)
-    except HttpStatusError as error:
-        if error.status in _NOT_STATELESS and error.code not in _STATELESS_ERRORS and not certain:
-            return None
-        raise
-    except UpstreamError as error:
-        if error.reason is Reason.TIMEOUT and not certain:
-            return None
-        raise
+    reply = await _probe(channel, manner, meta, certain=certain)
+    if reply is not None and _offered(reply.error) & set(STATELESS_REVISIONS):
+        # It wants to be asked in a revision that it names (2026-07-28, version negotiation), which is ours: once more.
+        reply = await _probe(channel, manner, meta, certain=certain)
+    if reply is None:
+        return None
     if reply.error is not ABSENT:
         failure = upstream_says(reply.error)
-        if failure.code in _STATELESS_ERRORS or certain:
+        offered = _offered(reply.error)
+        only_handshake = bool(offered) and offered <= set(HANDSHAKE_REVISIONS)
+        if certain or (failure.code in _STATELESS_ERRORS and not only_handshake):
             raise _refused(manner, failure)
         return None
     result = open_object(reply.result)
@@ -127,6 +124,35 @@ async def _discover(
         _text(result.get("instructions")),
         meta,
     )
+
+
+async def _probe(channel: Channel, manner: Manner, meta: dict[str, Raw], *, certain: bool) -> Reply | None:
+    """The answer to `server/discover`; None for one that only a server of the handshake era gives."""
+    timeout = manner.timeout if certain else min(PROBE_TIMEOUT, manner.timeout / 2)
+    try:
+        return await channel.request(Request("server/discover", encode({"_meta": meta}), timeout))
+    except HttpStatusError as error:
+        if error.code in _STATELESS_ERRORS and error.error:
+            return Reply(ABSENT, Raw(error.error))
+        if error.status in _NOT_STATELESS and not certain:
+            return None
+        raise
+    except UpstreamError as error:
+        if error.reason is Reason.TIMEOUT and not certain:
+            return None
+        raise
+
+
+def _offered(error: Raw) -> set[str]:
+    """The revisions that an error -32022 says are spoken; empty for anything else."""
+    try:
+        members = open_object(error) if error is not ABSENT else {}
+        if bytes(members.get("code", b"")) != b"%d" % _UNSUPPORTED:
+            return set()
+        supported = open_object(members.get("data", ABSENT)).get("supported", b"[]")
+        return set(msgspec.json.decode(supported, type=list[str]))
+    except (RpcError, msgspec.DecodeError):
+        return set()
 
 
 def _common(supported: Raw | None) -> str:
