@@ -2,7 +2,8 @@
 
 Every engine keeps the same contract, which `tests/store/` holds against each. Keys and names of streams are paths
 of printable ASCII (`session/<sid>`), so that a prefix names a family. `now` is seconds since the epoch, because what
-is kept may outlive the process.
+is kept may outlive the process. A store has no clock: calls without a `now` go by the one that it was given last,
+and what has expired or aged by one `now` may be gone for good, whatever the next one says.
 """
 
 from collections.abc import Sequence
@@ -14,10 +15,16 @@ from onemcp.errors import OnemcpError
 MAX_VALUE: Final = 1 << 20
 """Bytes of one entry; a larger one is refused with StoreError."""
 
+EVENT_OVERHEAD: Final = 512
+"""Bytes that an event counts for beside its data, about what keeping it costs; bounds the small and the empty."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much of a log is kept: what exceeds one of these is dropped, the oldest first."""
+    """How much of a log is kept: what exceeds one of these is dropped, the oldest first.
+
+    Bytes are those of the data, and `EVENT_OVERHEAD` for each event. All are positive.
+    """
 
     events: int = 256
     """Of one stream."""
@@ -25,6 +32,11 @@ class Bounds:
     total_bytes: int = 64 << 20
     age: float = 3600.0
     """Seconds."""
+
+    @property
+    def event_bytes(self) -> int:
+        """What one event may weigh, overhead included; a heavier one is refused, and drives no other out."""
+        return min(self.stream_bytes, self.total_bytes)
 
 
 class VersionConflict(OnemcpError):  # noqa: N818 - an answer, not a fault: somebody else was first
@@ -48,7 +60,11 @@ class Event:
 
 
 class Entries(Protocol):
-    """Entries by key. What a call has returned from is kept even if the process is killed at once."""
+    """Entries by key. What a call has returned from is kept even if the process is killed at once.
+
+    An entry is good while `now < expires`, and then as if it had never been there. All methods raise StoreError if
+    the engine fails. Of a call that was cancelled it is not known whether it happened; all of it did, or nothing.
+    """
 
     async def get(self, key: str, now: float) -> Entry | None:
         """The entry; None if there is none or it has expired."""
@@ -60,7 +76,7 @@ class Entries(Protocol):
 
         Raises:
             VersionConflict: it has another version.
-            StoreError: it could not be written.
+            StoreError: it could not be written: too large, no room, or the engine failed.
         """
 
     async def take(self, key: str, now: float) -> Entry | None:
@@ -77,7 +93,7 @@ class Log(Protocol):
     """Streams of events, each bounded in number, bytes and age; the oldest events are dropped first."""
 
     def append(self, stream: str, number: int, data: bytes, now: float) -> None:
-        """Add an event, whose number is higher than those before.
+        """Add an event, whose number is higher than those that the stream has; one that is not is refused.
 
         Never blocks, never raises: an event that cannot be kept is counted in `dropped`. Kept when `flush` returns.
         """
@@ -92,9 +108,12 @@ class Log(Protocol):
         """Return when all that was appended is kept.
 
         Raises:
-            StoreError: it could not be.
+            StoreError: some of it, since the flush before, could not be.
         """
 
     @property
     def dropped(self) -> int:
-        """Events that were not kept, for lack of room or because the engine failed."""
+        """Events that were never kept, for lack of room or because the engine failed.
+
+        Those that were kept and have made room for newer ones since are not counted.
+        """
