@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from msgspec import Raw
 from tests.gateway.conftest import Running
-from tests.support.channels import IDENTITY, Upstreams, handshake, spec, stateless
+from tests.support.channels import IDENTITY, Upstreams, handshake, resources, spec, stateless, until
 
 from onemcp.core.access import View
 from onemcp.core.tags import simple
 from onemcp.errors import RpcError
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
+from onemcp.gateway.sessions import Session, Ticket
 from onemcp.wire.envelope import Envelope, encode
 from onemcp.wire.revisions import Era
 
@@ -131,3 +132,46 @@ async def test_a_log_level_is_checked(running: Running) -> None:
         assert await ask(dispatcher, "logging/setLevel", level="warning") == {}
         with pytest.raises(RpcError, match="Unknown log level: loud"):
             await ask(dispatcher, "logging/setLevel", level="loud")
+
+
+# Subscriptions to resources
+
+
+def of(session: Session, endpoint: str = "") -> CallContext:
+    return CallContext(Era.HANDSHAKE, "2025-11-25", View(), session, endpoint)
+
+
+async def test_a_session_subscribes_and_unsubscribes(running: Running) -> None:
+    session = Session("", Ticket("s", "2025-11-25", 1e12, "", Raw(b"{}")))
+    upstreams = Upstreams(a=resources("a:1"))
+    async with running(upstreams) as runtime:
+        dispatcher = Dispatcher(runtime)
+        for method in ("resources/subscribe", "resources/unsubscribe", "resources/unsubscribe"):
+            assert await ask(dispatcher, method, of(session), uri="a:1") == {}
+            assert session.watched == ({"a:1"} if method == "resources/subscribe" else set())
+        await until(lambda: upstreams.last("a").said("resources/unsubscribe") == ["a:1"])
+
+
+@pytest.mark.parametrize("method", ["resources/subscribe", "resources/unsubscribe"])
+async def test_subscriptions_are_for_sessions_and_name_a_uri(running: Running, method: str) -> None:
+    session = Session("", Ticket("s", "2025-11-25", 1e12, "", Raw(b"{}")))
+    async with running(Upstreams(a=resources("a:1"))) as runtime:
+        dispatcher = Dispatcher(runtime)
+        with pytest.raises(RpcError) as unnamed:
+            await ask(dispatcher, method, of(session))
+        assert unnamed.value.code == -32602
+        with pytest.raises(RpcError) as removed:
+            await ask(dispatcher, method, STATELESS, uri="a:1")
+        assert (removed.value.code, removed.value.status) == (-32601, 404)
+
+
+@pytest.mark.parametrize("offers", [True, False])
+async def test_a_single_upstreams_endpoint_declares_subscriptions_as_its_upstream_does(
+    running: Running, offers: bool
+) -> None:
+    async with running(Upstreams(a=resources("a:1", subscribe=offers))) as runtime:
+        alone = CallContext(Era.HANDSHAKE, "2025-11-25", View(), endpoint="a")
+        declared = (await hello(Dispatcher(runtime), alone))["capabilities"]
+        everything = (await hello(Dispatcher(runtime)))["capabilities"]
+    assert declared == {"resources": {"listChanged": True, **({"subscribe": True} if offers else {})}}
+    assert everything["resources"] == {"listChanged": True, "subscribe": True}

@@ -1,11 +1,13 @@
 """A scripted upstream in memory: the other end of the `Channel` port, told what to answer."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from msgspec import Raw
 
+from onemcp.core.changes import RESOURCE_UPDATED
 from onemcp.core.spec import StdioTransport, UpstreamSpec
 from onemcp.errors import Reason, UpstreamError
 from onemcp.upstream.channel import Inbound, Reply, Request
@@ -32,11 +34,14 @@ class ScriptedChannel:
     def __init__(self, script: Script, inbound: Inbound) -> None:
         self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.on_reinitialized: Callable[[], None] = lambda: None
+        self.on_missed: Callable[[], None] = lambda: None
         self.script = script
         self.inbound = inbound
         self.asked: list[Request] = []
         self.sent: list[bytes] = []
         self.revision = ""
+        self.watching: list[frozenset[str]] = []
+        """The sets that `watch` was called with."""
 
     async def request(self, request: Request) -> Reply:
         self.asked.append(request)
@@ -62,6 +67,18 @@ class ScriptedChannel:
     def adopt(self, revision: str) -> None:
         self.revision = revision
 
+    async def watch(self, uris: frozenset[str]) -> frozenset[str]:
+        """The entry "watch" of the script says which are honoured; without one, all."""
+        self.watching.append(uris)
+        answer = self.script.get("watch", uris)
+        if callable(answer):
+            answer = answer(uris)
+        if isinstance(answer, Awaitable):
+            answer = await answer
+        if isinstance(answer, Exception):
+            raise answer
+        return uris & frozenset(answer)
+
     async def aclose(self) -> None:
         if not self.closed.done():
             self.closed.set_result("closed")
@@ -69,6 +86,16 @@ class ScriptedChannel:
     def announce(self, kind: str) -> None:
         """Say that a list changed."""
         self.inbound(Envelope("2.0", method=f"notifications/{kind}/list_changed"))
+
+    def update(self, uri: str) -> None:
+        """Say that a resource was updated."""
+        self.inbound(Envelope("2.0", method=RESOURCE_UPDATED, params=Raw(encode({"uri": uri}))))
+
+    def said(self, method: str) -> list[str]:
+        """The URIs that requests of this method were about, in their order."""
+        return [
+            json.loads(bytes(request.params))["uri"] for request in self.asked if request.method == method
+        ]
 
     def die(self, why: str = "exited with status 1") -> None:
         """End the connection from the upstream's side."""
@@ -104,6 +131,31 @@ def stateless(*tools: str, **more: Any) -> Script:
         },
         **more,
     }
+
+
+def resources(*uris: str, subscribe: bool = True) -> Script:
+    """What a handshake server with these resources has in its script."""
+    offers = {"resources": {"subscribe": True} if subscribe else {}}
+    hello = {"protocolVersion": "2025-11-25", "capabilities": offers, "serverInfo": {"name": "scripted"}}
+    return {
+        "initialize": hello,
+        "resources/list": {"resources": [{"uri": uri, "name": uri} for uri in uris]},
+        "resources/templates/list": {"resourceTemplates": []},
+        "resources/subscribe": {},
+        "resources/unsubscribe": {},
+    }
+
+
+def stateless_resources(*uris: str) -> Script:
+    """The same in the stateless era; see `ScriptedChannel.watch`."""
+    script = stateless(**resources(*uris))
+    for method in ("initialize", "resources/subscribe", "resources/unsubscribe"):
+        del script[method]
+    script["server/discover"] = {
+        **script["server/discover"],
+        "capabilities": {"resources": {"subscribe": True}},
+    }
+    return script
 
 
 def spec(name: str, **more: Any) -> UpstreamSpec:

@@ -10,7 +10,7 @@ from tests.support.channels import until
 from tests.support.http_peer import END, Peer, Received, Wire, answer, chunk, event_stream
 
 from onemcp.core.spec import HttpTransport
-from onemcp.errors import Reason, UpstreamError
+from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.upstream.channel import Request
 from onemcp.upstream.http import HttpChannel
 from onemcp.upstream.status import HttpStatusError
@@ -734,3 +734,116 @@ async def test_a_stateless_upstream_without_subscriptions_is_left_alone(status: 
         assert task is not None
         await asyncio.wait_for(task, LIMIT)
         assert await case.ask() == b'"ok"'
+
+
+# Watching resources
+
+
+def watched(request: Received) -> list[str] | None:
+    """The resources that a request subscribes to; None for any other request."""
+    found: list[str] | None = request.message["params"].get("notifications", {}).get("resourceSubscriptions")
+    return found
+
+
+def acknowledgement(request: Received) -> dict[str, object]:
+    filters = request.message["params"]["notifications"]
+    return {
+        "jsonrpc": "2.0",
+        "method": "notifications/subscriptions/acknowledged",
+        "params": {"notifications": filters},
+    }
+
+
+class Watchable:
+    """A stateless upstream whose resources can be watched; `gone` are the sets whose stream was closed on it."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+        self.gone: list[list[str]] = []
+        self.refuses = False
+        self.breaks = 0
+        """So many streams end at once."""
+        self.wires: list[Wire] = []
+
+    async def __call__(self, request: Received, wire: Wire) -> None:
+        uris = watched(request)
+        if uris is None:
+            await wire.send(event_stream() + event(acknowledgement(request)))
+            await wire.gone.wait()
+            return
+        self.asked.append(uris)
+        if self.refuses:
+            await wire.send(failure(request, "404 Not Found", -32601, "Method not found"))
+            return
+        self.wires.append(wire)
+        await wire.send(event_stream() + event(acknowledgement(request), retry=10))
+        if self.breaks:
+            self.breaks -= 1
+            await wire.send(END)
+            return
+        await wire.gone.wait()
+        self.gone.append(uris)
+
+    async def update(self, uri: str) -> None:
+        message = {"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": uri}}
+        await self.wires[-1].send(event(message))
+
+
+@asynccontextmanager
+async def watching(upstream: Watchable) -> AsyncIterator[Case]:
+    server = Upstream()
+    server.keeps_sessions = False
+    server.play = upstream
+    async with channel_to(server, shake=False) as case:
+        case.channel.adopt("2026-07-28")
+        yield case
+
+
+async def test_resources_are_watched_on_a_stream_that_is_replaced_when_they_change() -> None:
+    upstream = Watchable()
+    async with watching(upstream) as case:
+        assert await case.channel.watch(frozenset({"a:1"})) == {"a:1"}
+        assert await case.channel.watch(frozenset({"a:1", "a:2"})) == {"a:1", "a:2"}
+        await until(lambda: upstream.gone == [["a:1"]])
+        await upstream.update("a:2")
+        await until(lambda: [message.method for message in case.heard] == ["notifications/resources/updated"])
+        assert await case.channel.watch(frozenset()) == frozenset()
+        await until(lambda: upstream.gone == [["a:1"], ["a:1", "a:2"]])
+
+
+async def test_an_upstream_whose_resources_cannot_be_watched_says_so() -> None:
+    upstream = Watchable()
+    upstream.refuses = True
+    async with watching(upstream) as case:
+        with pytest.raises(RpcError, match="Method not found") as caught:
+            await case.channel.watch(frozenset({"a:1"}))
+        assert caught.value.code == -32601
+
+
+async def test_a_watching_stream_that_breaks_is_opened_again_and_something_may_have_been_missed() -> None:
+    upstream = Watchable()
+    upstream.breaks = 1
+    async with watching(upstream) as case:
+        missed: list[None] = []
+        case.channel.on_missed = lambda: missed.append(None)
+        await case.channel.watch(frozenset({"a:1"}))
+        await until(lambda: len(missed) == 1)
+        assert upstream.asked == [["a:1"], ["a:1"]]
+        await case.channel.aclose()
+        await until(lambda: upstream.gone == [["a:1"]])
+
+
+async def test_news_that_come_with_an_answer_go_where_all_news_go() -> None:
+    upstream = Upstream()
+    updated = {"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": "a:1"}}
+
+    async def play(request: Received, wire: Wire) -> None:
+        news = event(NOTE) + event(updated) + event(CHANGED)
+        await wire.send(event_stream() + news + event(rpc_result(request)) + END)
+
+    upstream.play = play
+    async with channel_to(upstream) as case:
+        sink: list[Envelope] = []
+        await case.channel.request(Request("tools/call", b"{}", LIMIT, sink=sink.append))
+        assert [message.method for message in sink] == ["notifications/message"]
+        assert [message.method for message in case.heard] == [updated["method"], CHANGED["method"]]

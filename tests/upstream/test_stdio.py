@@ -15,7 +15,7 @@ from tests.support.channels import until
 from tests.support.marks import carrying
 from tests.support.scripted import command
 
-from onemcp.errors import Reason, UpstreamError
+from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.upstream.channel import Channel, Request
 from onemcp.upstream.child import Launch
 from onemcp.upstream.stdio import Limits, StdioChannel
@@ -163,6 +163,49 @@ async def test_news_of_a_subscription_go_to_who_subscribed(watchdog: Watchdog) -
         await asyncio.wait((listening,))
         await upstream.call(tool="grow")
         assert (len(heard), upstream.inbound) == (2, [])
+
+
+async def test_resources_of_a_stateless_child_are_watched_by_one_request_after_the_other(
+    watchdog: Watchdog,
+) -> None:
+    flags = ("--era", "stateless", "--resources", "2")
+    async with scripted(watchdog, *flags, revision="2026-07-28") as upstream:
+        upstream.channel.meta = META.encode()
+        assert await upstream.channel.watch(frozenset({"a:1"})) == {"a:1"}
+        assert await upstream.channel.watch(frozenset({"a:1", "a:2"})) == {"a:1", "a:2"}
+        assert await upstream.channel.watch(frozenset()) == frozenset()
+        assert upstream.inbound == [], "acknowledgements are for who asked"
+
+
+async def test_a_child_that_ends_a_subscription_is_asked_again_and_may_have_been_missed(
+    watchdog: Watchdog,
+) -> None:
+    code = (
+        "import json\n"
+        "for line in sys.stdin:\n"
+        "    message = json.loads(line)\n"
+        "    wanted = message.get('params', {}).get('notifications', {})\n"
+        "    if 'resourceSubscriptions' not in wanted: continue\n"
+        "    params = {'notifications': wanted, '_meta': {'io.modelcontextprotocol/subscriptionId': message['id']}}\n"
+        "    say = {'jsonrpc': '2.0', 'method': 'notifications/subscriptions/acknowledged', 'params': params}\n"
+        "    print(json.dumps(say), flush=True)\n"
+        "    print(json.dumps({'jsonrpc': '2.0', 'id': message['id'], 'result': {}}), flush=True)\n"
+    )
+    async with started(watchdog, inline(code)) as upstream:
+        missed: list[None] = []
+        upstream.channel.on_missed = lambda: missed.append(None)
+        upstream.channel.adopt("2026-07-28")
+        assert await upstream.channel.watch(frozenset({"a:1"})) == {"a:1"}
+        await until(lambda: len(missed) == 1)
+
+
+async def test_a_child_whose_resources_cannot_be_watched_says_so(watchdog: Watchdog) -> None:
+    refuse = '{"jsonrpc":"2.0","id":"listen-%d","error":{"code":-32601,"message":"no"}}'
+    code = f"n=0\nfor _ in sys.stdin: n+=1; print({refuse!r} % n, flush=True)"
+    async with started(watchdog, inline(code)) as upstream:
+        upstream.channel.adopt("2026-07-28")
+        with pytest.raises(RpcError, match="no"):
+            await upstream.channel.watch(frozenset({"a:1"}))
 
 
 async def test_a_child_may_end_a_subscription_without_an_answer(watchdog: Watchdog) -> None:

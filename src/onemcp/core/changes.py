@@ -1,6 +1,7 @@
 """Changes of lists, gathered so that a burst of them makes one notice."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class Kind(StrEnum):
@@ -14,6 +15,12 @@ class Kind(StrEnum):
     def method(self) -> str:
         """The notification that says so."""
         return f"notifications/{self.value}/list_changed"
+
+
+RESOURCE_UPDATED: Final = "notifications/resources/updated"
+"""The notification that one resource changed, for those who watch it."""
+NEWS: Final = frozenset({RESOURCE_UPDATED, *(kind.method for kind in Kind)})
+"""What an upstream tells of itself, whatever request it comes along with."""
 
 
 class Batch:

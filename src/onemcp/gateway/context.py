@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+from msgspec import Raw
 
 from onemcp.core.access import ANONYMOUS, Principal, View
+from onemcp.gateway.asks import Asked
 from onemcp.gateway.sessions import Session
 from onemcp.wire.revisions import Era
 
@@ -35,7 +38,15 @@ class CallContext:
     """Sends messages to the client while this request is answered; None where it takes none."""
     log_level: str = ""
     """The log messages that the client asked for with this request or before; empty for none."""
-    task: asyncio.Task[None] | None = None
+    task: asyncio.Task[Any] | None = None
     """The task that answers it, for whoever may have to end it."""
     headers: Mapping[bytes, bytes] | None = None
     """The HTTP headers of a stateless-era request, which must agree with its arguments."""
+    upstream: str = ""
+    """The upstream that it is forwarded to; empty as long as that is not known, and if there is none."""
+    asks: Asked | None = None
+    """Whoever the upstream asks in the course of it, where that is not the session."""
+    token: Raw | None = None
+    """The client's progress token."""
+    lane: int = 0
+    """Which of the caller's own connections it goes over, where no two calls may share one; 0 for the first."""

@@ -14,7 +14,17 @@ from onemcp.gateway.runtime import Runtime
 from onemcp.upstream.channel import Reply
 from onemcp.upstream.connection import Connection
 from onemcp.upstream.supervisor import Supervisor
-from onemcp.wire.envelope import ABSENT, INVALID_PARAMS, METHOD_NOT_FOUND, Envelope, encode, open_object, text
+from onemcp.upstream.watched import offers_subscriptions
+from onemcp.wire.envelope import (
+    ABSENT,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    Envelope,
+    encode,
+    open_object,
+    text,
+)
 from onemcp.wire.loglevel import LogLevel
 from onemcp.wire.revisions import STATELESS_REVISIONS, Era
 from onemcp.wire.translate import SERVER_KEY
@@ -24,7 +34,7 @@ INSTANCE_KEY: Final = "onemcp/instance"
 _CAPABILITIES: Final = {
     "tools": {"listChanged": True},
     "prompts": {"listChanged": True},
-    "resources": {"listChanged": True},
+    "resources": {"listChanged": True, "subscribe": True},
     "completions": {},
     "logging": {},
 }
@@ -46,6 +56,8 @@ class Dispatcher:
             "completion/complete": self._relay.complete,
             "ping": self._ping,
             "logging/setLevel": self._set_level,
+            "resources/subscribe": self._subscribe,
+            "resources/unsubscribe": self._unsubscribe,
         }
         self._stateless: dict[str, Handler] = {
             "completion/complete": self._relay.complete,
@@ -121,9 +133,7 @@ class Dispatcher:
         if ctx.endpoint:
             connection = await self._solo(ctx)
             introduction: dict[str, Any] = {
-                "capabilities": {
-                    name: value for name, value in _CAPABILITIES.items() if name in connection.capabilities
-                },
+                "capabilities": _mirrored(connection),
                 "serverInfo": connection.server_info
                 if connection.server_info != _EMPTY
                 else self._own_info(),
@@ -168,11 +178,35 @@ class Dispatcher:
     async def _ping(self, _ctx: CallContext, _params: dict[str, Raw]) -> Reply:
         return Reply(_EMPTY, ABSENT)
 
+    async def _subscribe(self, ctx: CallContext, params: dict[str, Raw]) -> Reply:
+        uri = text(params.get("uri"), "uri")
+        if ctx.session is None:
+            raise RpcError(INVALID_REQUEST, "only a session can subscribe to a resource")
+        await self._runtime.watches.subscribe(ctx, ctx.session, uri)
+        return Reply(_EMPTY, ABSENT)
+
+    async def _unsubscribe(self, ctx: CallContext, params: dict[str, Raw]) -> Reply:
+        uri = text(params.get("uri"), "uri")
+        if ctx.session is not None:
+            self._runtime.watches.unsubscribe(ctx.session, uri)
+        return Reply(_EMPTY, ABSENT)
+
     async def _set_level(self, ctx: CallContext, params: dict[str, Raw]) -> Reply:
         level = text(params.get("level"), "level")
         if level not in tuple(LogLevel):
             raise RpcError(INVALID_PARAMS, f"Unknown log level: {level}; one of {', '.join(LogLevel)}")
         if ctx.session is not None:
             ctx.session.log_level = level
+            ctx.session.dirty = True
         self._runtime.want_logs(level)
         return Reply(_EMPTY, ABSENT)
+
+
+def _mirrored(connection: Connection) -> dict[str, object]:
+    """What is declared for one upstream alone: of ours what it has declared itself."""
+    capabilities: dict[str, object] = {
+        name: value for name, value in _CAPABILITIES.items() if name in connection.capabilities
+    }
+    if "resources" in capabilities and not offers_subscriptions(connection):
+        capabilities["resources"] = {"listChanged": True}
+    return capabilities

@@ -34,6 +34,10 @@ class Owned:
         """Owners of a connection that offers something else than the shared one."""
         self._catalogs: dict[tuple[str, str], Catalog] = {}
         self._log_level = ""
+        self.on_made: Callable[[Supervisor, str], None] = lambda _supervisor, _owner: None
+        """Told of each connection before it is opened, and whose it is."""
+        self.on_changed: Callable[[frozenset[Kind], str], None] = lambda _kinds, _upstream: None
+        """Told of the lists that changed for an owner that is no session."""
 
     def count(self, upstream: str) -> int:
         """How many connections of this upstream are somebody's own."""
@@ -50,15 +54,19 @@ class Owned:
         if not key:
             yield shared
             return
-        with self._partitions.lease(shared.spec, key, lambda: self._make(shared.spec, ctx.session)) as own:
+        if ctx.lane:
+            key += f"/{ctx.lane}"
+        with self._partitions.lease(shared.spec, key, lambda: self._make(shared.spec, ctx)) as own:
             yield own
 
-    def _make(self, spec: UpstreamSpec, session: Session | None) -> Supervisor:
+    def _make(self, spec: UpstreamSpec, ctx: CallContext) -> Supervisor:
+        session = ctx.session
         supervisor = self._pool.supervisor(spec, self._changed)
         supervisor.want_logs(self._log_level)
         if session is not None:
             supervisor.client = session.capabilities
             self._sessions[supervisor] = session
+        self.on_made(supervisor, owner(ctx))
         return supervisor
 
     def session(self, source: object) -> Session | None:
@@ -112,6 +120,8 @@ class Owned:
         if session is not None and (deviated or key in self._deviating):
             for kind in sorted(told):
                 session.tell(supervisor.spec.name, notification(kind.method))
+        elif session is None and previous is State.READY:
+            self.on_changed(changed, supervisor.spec.name)
 
     def _ended(self, key: str) -> None:
         """A connection of this owner is gone; what it offered alone is gone with it."""

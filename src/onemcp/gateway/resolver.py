@@ -1,6 +1,6 @@
 """The resolver: from the name that a client uses to the upstream that answers to it, or to the reason why none does."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Raw
 
@@ -13,9 +13,11 @@ from onemcp.core.uris import unqualify
 from onemcp.errors import RpcError, UpstreamError
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.failures import as_rpc_error
-from onemcp.gateway.runtime import Runtime
 from onemcp.wire.envelope import INVALID_PARAMS, encode
 from onemcp.wire.revisions import Era
+
+if TYPE_CHECKING:
+    from onemcp.gateway.runtime import Runtime
 
 RESOURCE_NOT_FOUND: Final = -32002
 _WORD: Final = {
@@ -29,7 +31,7 @@ _WORD: Final = {
 class Resolver:
     """Finds routes within a view; what the view does not show is as unknown as what does not exist."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: "Runtime") -> None:
         self._runtime = runtime
 
     async def resolve(self, ctx: CallContext, method: str, listing: Listing, name: str) -> Route:

@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from onemcp.core.access import View
 from onemcp.core.catalog import Catalog
-from onemcp.core.changes import Kind
+from onemcp.core.changes import RESOURCE_UPDATED, Kind
 from onemcp.core.events import UpstreamChanged
 from onemcp.core.lifecycle import State
 from onemcp.core.merge import VERBATIM, Naming, Shelf, merge
@@ -24,11 +24,14 @@ from onemcp.gateway.backchannel import Backchannel
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.notifier import Notifier
 from onemcp.gateway.owned import Owned
+from onemcp.gateway.parking import Parking
 from onemcp.gateway.sessions import Session
+from onemcp.gateway.watches import Watches
 from onemcp.seal.keyring import Keyring
 from onemcp.upstream.negotiate import Identity
 from onemcp.upstream.pool import UpstreamPool
 from onemcp.upstream.supervisor import Opener, Supervisor
+from onemcp.wire.envelope import Envelope
 from onemcp.wire.loglevel import lower
 
 _EMPTY: Final = Catalog()
@@ -58,9 +61,13 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         self.identity = identity
         self.keyring = keyring or Keyring.ephemeral()
         self.backchannel = Backchannel()
-        self.pool = UpstreamPool(opener, identity, self._upstream_changed, self.backchannel.take)
-        self.owned = Owned(self.pool, self.backchannel.is_busy, self._rebuilt)
+        self.parking = Parking()
+        self.pool = UpstreamPool(opener, identity, self._upstream_changed, self._hear)
+        self.owned = Owned(self.pool, self._is_busy, self._rebuilt)
+        self.watches = Watches(self)
+        self.owned.on_made = self.watches.restore
         self.notifier = Notifier(options.batch_delay, self.concerns, lambda: self.catalog)
+        self.owned.on_changed = self.notifier.changed
         self.listeners: list[Callable[[UpstreamChanged], None]] = []
         self._specs: tuple[UpstreamSpec, ...] = ()
         self._tags: dict[str, frozenset[str]] = {}
@@ -83,7 +90,9 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
     ) -> None:
         """Stop telling, then stop the upstreams."""
         self.notifier.close()
+        await self.parking.aclose()
         self.backchannel.close()
+        await self.watches.aclose()
         await self.owned.aclose()
         await self.pool.__aexit__(kind, error, trace)
 
@@ -103,7 +112,9 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         await self.owned.stop(*gone, *shared)
         await self.pool.stop(*gone)
         for spec in (*steps.add, *steps.replace):
-            self.pool.start(spec).want_logs(self._log_level)
+            supervisor = self.pool.start(spec)
+            supervisor.want_logs(self._log_level)
+            self.watches.restore(supervisor)
         self.pool.order([spec.name for spec in specs])
         self._touch("", frozenset())
 
@@ -118,6 +129,7 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
 
     def forget(self, session: Session) -> None:
         """A session has ended: let go of what is held for it."""
+        self.watches.forget(session)
         self.owned.forget(session)
 
     async def settled(self) -> None:
@@ -212,11 +224,24 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         assert supervisor is not None  # the plan only names what runs
         return supervisor
 
+    def _hear(self, supervisor: Supervisor, envelope: Envelope, respond: Callable[[bytes], None]) -> None:
+        """What an upstream sends that is not about its lists."""
+        if envelope.method == RESOURCE_UPDATED:
+            self.watches.updated(supervisor, envelope)
+        else:
+            self.backchannel.take(supervisor, envelope, respond)
+
+    def _is_busy(self, supervisor: Supervisor) -> bool:
+        """Whether a connection of somebody's own is used by more than calls that are under way."""
+        return len(supervisor.watched) > 0 or self.backchannel.is_busy(supervisor)
+
     def _upstream_changed(self, supervisor: Supervisor, previous: State, changed: frozenset[Kind]) -> None:
         self._settled.set()
         name = supervisor.spec.name
         if supervisor.life.state is not State.STOPPING:
             self._touch(name, changed)
+        if supervisor.life.state is State.READY:
+            self.watches.came()
         if self.listeners:
             event = UpstreamChanged(
                 name,

@@ -47,6 +47,8 @@ class Channel(Protocol):
 
     on_reinitialized: Callable[[], None]
     """Set by the owner: called when the upstream may have changed unnoticed, so that it is listed again."""
+    on_missed: Callable[[], None]
+    """Set by the owner: called when updates of what is watched by `watch` may have been missed."""
     closed: Future[str]
     """Done when no request will be answered any more; its result says why, for a person."""
 
@@ -69,6 +71,16 @@ class Channel(Protocol):
 
     def adopt(self, revision: str) -> None:
         """The revision is agreed: what follows is sent as it asks (version header, session, listening stream)."""
+
+    async def watch(self, uris: frozenset[str]) -> frozenset[str]:
+        """Have an upstream of the stateless era tell of updates of exactly these resources; those that it agreed to.
+
+        The set before stands until the new one is acknowledged, so that nothing is missed in between.
+
+        Raises:
+            RpcError: the upstream refused; the set before stands.
+            UpstreamError: it did not acknowledge; the set before stands.
+        """
 
     async def aclose(self) -> None:
         """Stop within a bound, whatever the upstream does; safe to call twice."""

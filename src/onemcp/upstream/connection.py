@@ -55,9 +55,10 @@ def upstream_says(error: Raw) -> RpcError:
         stated = msgspec.json.decode(error, type=_Stated)
     except msgspec.DecodeError:
         return RpcError(0, "an error that is none by JSON-RPC")
-    return RpcError(stated.code, stated.message)
+    return RpcError(stated.code, stated.message, stated.data if stated.data is not ABSENT else None)
 
 
 class _Stated(msgspec.Struct):
     code: int = 0
     message: str = ""
+    data: Raw = ABSENT

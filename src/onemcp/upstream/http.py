@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import count
 from typing import Final
 
+from onemcp.core.changes import NEWS
 from onemcp.core.spec import HttpTransport
 from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.net.fault import HttpError
@@ -19,7 +20,8 @@ from onemcp.upstream.answer import Answer
 from onemcp.upstream.channel import Inbound, Reply, Request
 from onemcp.upstream.endpoint import MAX_BYTES, Endpoint
 from onemcp.upstream.errands import Errands
-from onemcp.upstream.listening import Listening
+from onemcp.upstream.handover import Handover
+from onemcp.upstream.listening import Listening, ResourceStream
 from onemcp.upstream.refusal import BUSY, error_in, is_session_loss, refusal
 from onemcp.upstream.renewal import Renewal
 from onemcp.upstream.session import INITIALIZE, Session
@@ -65,6 +67,7 @@ class HttpChannel:
         self.on_reinitialized: Callable[[], None] = lambda: None
         """Called when the upstream may have changed unnoticed (a new session, a gap in what it announces): list
         again. Must not raise."""
+        self.on_missed: Callable[[], None] = lambda: None
         self.strays = 0
         """Messages that were none, and answers that nobody waited for."""
         self._name = name
@@ -75,6 +78,8 @@ class HttpChannel:
         self._renewal = Renewal(name, self._begin_anew, self._lose)
         self._errands = Errands(name)
         self._listening: asyncio.Task[None] | None = None
+        self._handover = Handover(name, self._begin_watch)
+        self._watching: set[asyncio.Task[None]] = set()
         self._ids = count(1)
         self._end_reason = Reason.STOPPING
 
@@ -135,12 +140,19 @@ class HttpChannel:
         else:
             if bytes(message.id) == b"%d" % request_id and not message.method:
                 return Reply(message.result, message.error)
-        answer = Answer(request_id, request.sink or self._inbound, self._endpoint.max_bytes)
+        answer = Answer(request_id, self._taker(request), self._endpoint.max_bytes)
         reply = answer.take(response.body) if response.body else None
         self.strays += answer.strays
         if reply is None:
             raise refusal(self._name, response)
         return reply
+
+    def _taker(self, request: Request) -> Inbound:
+        """Takes what comes along with an answer: news of the upstream itself are not that request's alone."""
+        inbound, sink = self._inbound, request.sink
+        if sink is None:
+            return inbound
+        return lambda envelope: (inbound if envelope.method in NEWS else sink)(envelope)
 
     def _judge(self, response: Response, session_id: str, request_id: int | None = None) -> Reply:
         """The answer that a status other than success carries, if it is one, to what was sent in that session.
@@ -166,7 +178,7 @@ class HttpChannel:
         self, response: Response, request: Request, request_id: int, deadline: float
     ) -> Reply:
         """The answer on an event stream, resumed where that is possible."""
-        answer = Answer(request_id, request.sink or self._inbound, self._endpoint.max_bytes)
+        answer = Answer(request_id, self._taker(request), self._endpoint.max_bytes)
         tries = 0
         try:
             while True:
@@ -271,8 +283,24 @@ class HttpChannel:
         listening.on_session_lost = self._renewal.start
         self._listening = asyncio.create_task(listening.run(lambda: next(self._ids), self._meta))
 
+    async def watch(self, uris: frozenset[str]) -> frozenset[str]:
+        """Listen for updates of these resources, beside what else is listened for; see `Channel.watch`."""
+        self._check()
+        return await self._handover.to(uris)
+
+    def _begin_watch(self, wanted: bytes) -> ResourceStream:
+        listening = Listening(self._endpoint, self._session, self._inbound, wanted)
+        stream = ResourceStream(listening, self._name, self._tell_missed)
+        stream.begin(lambda: next(self._ids), self._meta)
+        self._watching.add(stream.task)
+        stream.task.add_done_callback(self._watching.discard)
+        return stream
+
     def _tell_owner(self) -> None:
         self.on_reinitialized()
+
+    def _tell_missed(self) -> None:
+        self.on_missed()
 
     async def _renew(self, session_id: str, deadline: float) -> None:
         """Have a session in the place of one that is lost.
@@ -317,9 +345,10 @@ class HttpChannel:
         """End the session, within a second, and close every connection; see `Channel.aclose`."""
         self._end("was disconnected", Reason.STOPPING)
         try:
-            if self._listening is not None:
-                self._listening.cancel()
-                await asyncio.gather(self._listening, return_exceptions=True)
+            listening = [*self._watching, *([self._listening] if self._listening is not None else [])]
+            for task in listening:
+                task.cancel()
+            await asyncio.gather(*listening, return_exceptions=True)
             await self._renewal.aclose()
             await self._errands.aclose()
             await self._say_farewell()

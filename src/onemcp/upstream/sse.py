@@ -42,6 +42,7 @@ class SseChannel:
         loop = asyncio.get_running_loop()
         self.closed: Future[str] = loop.create_future()
         self.on_reinitialized: Callable[[], None] = lambda: None
+        self.on_missed: Callable[[], None] = lambda: None
         self.strays = 0
         """Messages that were none, and answers that nobody waited for."""
         self._name = name
@@ -122,6 +123,11 @@ class SseChannel:
         self._is_agreed = True
         headers = [JSON, EITHER, ("mcp-protocol-version", revision)]
         self._head = self._endpoint.head("POST", headers, self._target)
+
+    async def watch(self, uris: frozenset[str]) -> frozenset[str]:  # noqa: ARG002 - the port's
+        """Nothing can be watched so: the stateless era has no such transport."""
+        self._check()
+        return frozenset()
 
     async def aclose(self) -> None:
         """Close the stream and every connection; see `Channel.aclose`."""

@@ -18,10 +18,11 @@ from msgspec import Raw
 from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.upstream.channel import Inbound, Reply, Request
 from onemcp.upstream.child import Child, Launch, ending
+from onemcp.upstream.handover import ACKNOWLEDGED, Handover
 from onemcp.upstream.oversized import Oversized
 from onemcp.upstream.pending import Pending
 from onemcp.upstream.stderr import StderrTail
-from onemcp.upstream.subscription import Subscription
+from onemcp.upstream.subscription import Subscription, Subscriptions
 from onemcp.upstream.watchdog import Watchdog
 from onemcp.wire.envelope import (
     ABSENT,
@@ -90,6 +91,7 @@ class StdioChannel:
         self.server = launch.server
         self.closed: Future[str] = loop.create_future()
         self.on_reinitialized: Callable[[], None] = lambda: None
+        self.on_missed: Callable[[], None] = lambda: None
         self.meta = b"{}"
         """The `_meta` of requests that the channel makes itself in the stateless era."""
         self.noise = 0
@@ -104,7 +106,8 @@ class StdioChannel:
         self._splitter = LineSplitter(limits.line)
         self._oversized = Oversized(limits.line)
         self._stderr = StderrTail(on_stderr, time.monotonic)
-        self._subscription = Subscription(self._say, self._tell_owner)
+        self._subscriptions = Subscriptions(self._say)
+        self._handover = Handover(launch.server, self._begin_watch)
         self._revision = ""
         self._takes_batches = False
         self._is_stateless = False
@@ -203,7 +206,15 @@ class StdioChannel:
         self._takes_batches = revision in BATCH_REVISIONS
         self._is_stateless = revision in STATELESS_REVISIONS
         if self._is_stateless:
-            self._subscription.begin(self.meta)
+            self._subscriptions.begin(self.meta, self._tell_owner)
+
+    async def watch(self, uris: frozenset[str]) -> frozenset[str]:
+        """Listen for updates of these resources; see `Channel.watch`."""
+        self._check()
+        return await self._handover.to(uris)
+
+    def _begin_watch(self, wanted: bytes) -> Subscription:
+        return self._subscriptions.begin(self.meta, self._tell_missed, wanted)
 
     async def aclose(self) -> None:
         """End the child and all that it started; see `Child.stop` and `Watchdog.release` for the bounds."""
@@ -237,6 +248,9 @@ class StdioChannel:
 
     def _tell_owner(self) -> None:
         self.on_reinitialized()
+
+    def _tell_missed(self) -> None:
+        self.on_missed()
 
     # In
 
@@ -294,9 +308,9 @@ class StdioChannel:
 
     def _dispatch(self, envelope: Envelope, line: bytes) -> None:
         if not envelope.method:
-            if self._is_stateless and self._subscription.is_it(envelope.id):
-                self._subscription.end(refused=envelope.error is not ABSENT)
-            elif not self._pending.resolve(envelope):
+            if self._is_stateless and self._subscriptions.end(envelope.id, envelope.error):
+                return
+            if not self._pending.resolve(envelope):
                 self.unclaimed += 1
                 _log.debug("%s: nobody waits for this answer: %r", self.server, line[:_NOISE_SHOWN])
         elif self._is_stateless and (b"subscriptionId" in line or envelope.method == _CANCELLED):
@@ -311,15 +325,14 @@ class StdioChannel:
         """
         params = open_object(envelope.params)
         if envelope.method == _CANCELLED:
-            if self._subscription.is_it(params.get("requestId")):
-                self._subscription.end(refused=False)
-                return
-            request_id = _integer(params.get("requestId"))
-            error = UpstreamError(self.server, Reason.STREAM_LOST, "ended the request without an answer")
-            self._pending.fail(error, request_id)
+            raw = params.get("requestId", ABSENT)
+            if not self._subscriptions.end(raw):
+                error = UpstreamError(self.server, Reason.STREAM_LOST, "ended the request without an answer")
+                self._pending.fail(error, _integer(raw))
             return
-        request_id = _integer(open_object(params.get("_meta", Raw())).get(_SUBSCRIPTION))
-        (self._pending.sink(request_id) or self._inbound)(envelope)
+        raw = open_object(params.get("_meta", ABSENT)).get(_SUBSCRIPTION, ABSENT)
+        if envelope.method != ACKNOWLEDGED or not self._subscriptions.acknowledge(raw, envelope.params):
+            (self._pending.sink(_integer(raw)) or self._inbound)(envelope)
 
     def _fail_oversized(self, request_id: int | None) -> None:
         size = f"{self._limits.line >> 20} MiB"
@@ -358,15 +371,15 @@ class StdioChannel:
         if self.closed.done():
             return
         self.closed.set_result(why)
-        self._subscription.close()
+        self._subscriptions.close()
         self._stderr.close()
         self._pending.fail(lambda: UpstreamError(self.server, reason, why))
         self._pending.close()
 
 
-def _integer(raw: Raw | None) -> int:
+def _integer(raw: Raw) -> int:
     """A JSON integer; 0, which is nobody's id, for anything else."""
     try:
-        return msgspec.json.decode(raw, type=int) if raw is not None else 0
+        return msgspec.json.decode(raw, type=int)
     except msgspec.DecodeError:
         return 0

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Raw
 
-from onemcp.core.changes import Kind
+from onemcp.core.changes import RESOURCE_UPDATED, Kind
 from onemcp.core.lifecycle import OFFERING_GRACE, Event, Life, State, is_listed, step
 from onemcp.core.offering import Listing, Offering
 from onemcp.core.spec import Roots, UpstreamSpec
@@ -21,6 +21,7 @@ from onemcp.upstream.channel import Channel, Inbound
 from onemcp.upstream.connection import Connection
 from onemcp.upstream.listing import fetch
 from onemcp.upstream.negotiate import Identity, Manner, declared, negotiate
+from onemcp.upstream.watched import Watched
 from onemcp.wire.envelope import Envelope, encode, success
 from onemcp.wire.revisions import Era
 
@@ -69,6 +70,8 @@ class Supervisor:
         self._hear = hear
         self.client: Raw | None = None
         """The capabilities of the one client whose connection it is; None for a shared one. Set before `run`."""
+        self.watched = Watched(spec.name, self._tell_missed)
+        """The resources that it is to tell of."""
         self._loop = asyncio.get_running_loop()
         self.life = Life(_first_state(spec), self._loop.time(), reason=str(spec.fault or ""))
         self.started_at = self._loop.time()
@@ -203,13 +206,15 @@ class Supervisor:
 
     def _open(self, connection: Connection, offering: Offering) -> None:
         connection.channel.closed.add_done_callback(lambda _: self._wake.set())
-        connection.channel.on_reinitialized = self._mark_dirty
+        connection.channel.on_reinitialized = self._begin_anew
+        connection.channel.on_missed = self.watched.tell_missed
         changed = difference(self.listed, offering.without(self.spec.disabled_tools))
         self.connection = connection
         self._told_level = ""
         self.offering = offering
         for warning in offering.warnings:
             _log.warning("%s: %s", self.spec.name, warning)
+        self.watched.begin(connection)
         self._step(Event.OPENED, changed=changed)
 
     async def _fail(self, event: Event, reason: str) -> None:
@@ -268,6 +273,8 @@ class Supervisor:
         if changed and self.connection is connection:
             self.offering = offering
             self._listener(self, State.READY, changed)
+            if Kind.RESOURCES in changed:
+                self.watched.reconsider()
 
     async def _rest(self) -> None:
         """Wait for the back-off, or for somebody to ask."""
@@ -299,6 +306,7 @@ class Supervisor:
 
     async def _close(self) -> None:
         channel, self._channel, self.connection = self._channel, None, None
+        await self.watched.end()
         if channel is not None:
             await channel.aclose()
 
@@ -318,6 +326,16 @@ class Supervisor:
             if not waiter.done():
                 waiter.set_result(None)
         self._listener(self, before.state, changed)
+
+    def _begin_anew(self) -> None:
+        """The upstream may have changed, and forgotten what it was told."""
+        self._mark_dirty()
+        if self._era is Era.HANDSHAKE:  # In the other era whoever listens notices by itself.
+            self.watched.renew()
+
+    def _tell_missed(self, uri: str) -> None:
+        params = Raw(encode({"uri": uri}))
+        self._hear(self, Envelope("2.0", method=RESOURCE_UPDATED, params=params), lambda _: None)
 
     def _mark_dirty(self) -> None:
         self._dirty = True
