@@ -24,11 +24,12 @@ from onemcp.core.merge import NamePolicy, Naming
 from onemcp.errors import ConfigError, StartError
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Options, Runtime
-from onemcp.gateway.sessions import Sessions
+from onemcp.gateway.sessions import Sessions, Store
 from onemcp.ops.control import ControlApi
 from onemcp.ops.signals import Signals
 from onemcp.seal.keyring import Keyring
 from onemcp.stdio import StdioEdge
+from onemcp.store.memory import MemoryStore
 from onemcp.upstream.negotiate import Identity
 from onemcp.upstream.opener import ChannelOpener, unfitness
 from onemcp.web.app import WebApp
@@ -84,9 +85,10 @@ async def _serve(plan: Plan, on_started: Callable[[Started], None], listener: Li
         signals = stack.enter_context(Signals())
         sock = stack.enter_context(_listening(plan.settings))
         state = stack.enter_context(_state(plan, sock))
+        store = await stack.enter_async_context(_store(plan, state))
         runtime = await stack.enter_async_context(_runtime(plan, listener, state))
         dispatcher = Dispatcher(runtime)
-        endpoint = await stack.enter_async_context(_http(plan, runtime, dispatcher, sock))
+        endpoint = await stack.enter_async_context(_http(plan, runtime, dispatcher, store, sock))
         control = await stack.enter_async_context(_control(plan, runtime, dispatcher, state, endpoint))
         on_started(Started(endpoint, control, runtime))
         _calm_collector()
@@ -129,6 +131,23 @@ def _state(plan: Plan, sock: socket.socket | None) -> Iterator[StateDir | None]:
 
 
 @asynccontextmanager
+async def _store(plan: Plan, state: StateDir | None) -> AsyncIterator[Store]:
+    """The store: in the state folder; in memory where there is none, or none that works and nobody named it."""
+    async with AsyncExitStack() as stack:
+        store: Store = MemoryStore()
+        if state is not None:
+            from onemcp.store.sqlite import SqliteStore  # noqa: PLC0415 - only who has a state folder needs it
+
+            try:
+                store = await stack.enter_async_context(SqliteStore.open(state.store))
+            except StartError as error:
+                if plan.settings.state_dir:
+                    raise
+                _log.warning("%s; subscriptions and event streams end with this process", error.what)
+        yield store
+
+
+@asynccontextmanager
 async def _runtime(plan: Plan, listener: Listener, state: StateDir | None) -> AsyncIterator[Runtime]:
     settings = plan.settings
     keyring = Keyring.load(state.session_key) if state is not None else Keyring.ephemeral()
@@ -150,7 +169,7 @@ async def _runtime(plan: Plan, listener: Listener, state: StateDir | None) -> As
 
 @asynccontextmanager
 async def _http(
-    plan: Plan, runtime: Runtime, dispatcher: Dispatcher, sock: socket.socket | None
+    plan: Plan, runtime: Runtime, dispatcher: Dispatcher, store: Store, sock: socket.socket | None
 ) -> AsyncIterator[str]:
     """The HTTP edge on the bound port, and its URL; nothing where there is no port."""
     if sock is None:
@@ -158,7 +177,7 @@ async def _http(
         return
     settings = plan.settings
     guard = Guard([*settings.allowed_hosts, settings.host], settings.allowed_origins)
-    sessions = Sessions(runtime.keyring)
+    sessions = Sessions(runtime.keyring, store)
     sessions.on_gone.append(runtime.forget)
     with SlowExchanges() as slow:
         mcp = McpEndpoint(runtime, dispatcher, sessions, slow)

@@ -10,10 +10,9 @@ from tests.support.channels import Upstreams, handshake, spec, until
 from onemcp.core.access import View
 from onemcp.core.changes import Kind
 from onemcp.core.tags import simple
+from onemcp.gateway.listener import NOWHERE, Listener, Position
 from onemcp.gateway.notifier import REMEMBERED, Notifier
-from onemcp.gateway.sessions import Session, Sessions
 from onemcp.gateway.streams import MAX_QUEUED, Stream
-from onemcp.seal.keyring import Keyring
 
 pytestmark = pytest.mark.anyio
 
@@ -25,14 +24,8 @@ def shows(view: View, endpoint: str, upstream: str) -> bool:
     return (not endpoint or endpoint == upstream) and view.shows(TAGS[upstream])
 
 
-def session() -> Session:
-    from msgspec import Raw
-
-    return Sessions(Keyring.ephemeral()).open("2025-11-25", "", Raw(b"{}"), 0.0)
-
-
 def queued(stream: Stream) -> list[str]:
-    return [json.loads(message)["method"] for message in stream._queue]
+    return [json.loads(event.message)["method"] for event in stream._queue]
 
 
 async def flushed(notifier: Notifier) -> None:
@@ -72,41 +65,92 @@ async def test_a_subscription_hears_only_what_it_asked_for_under_its_id() -> Non
     with notifier.listening(stream):
         notifier.changed(frozenset(Kind), "a")
         await flushed(notifier)
-    (message,) = stream._queue
-    assert json.loads(message) == {
+    assert json.loads(await stream.next() or b"") == {
         "jsonrpc": "2.0",
         "method": "notifications/tools/list_changed",
         "params": {"_meta": {"io.modelcontextprotocol/subscriptionId": "L1"}},
     }
 
 
+def listener(position: Position, view: View = View()) -> Listener:  # noqa: B008 - a value
+    return Listener(view, "", position)
+
+
 async def test_a_session_hears_on_opening_its_stream_what_it_missed_and_only_that() -> None:
-    notifier, client = Notifier(0.0, shows), session()
-    client.seen = notifier.sent
+    notifier = Notifier(0.0, shows)
+    first = listener(notifier.position)
     notifier.changed(TOOLS, "a")
     await flushed(notifier)
-    first = Stream(View())
-    with notifier.listening(first, client):
+    with notifier.listening(first):
         assert queued(first) == ["notifications/tools/list_changed"]
-    again = Stream(View())
-    with notifier.listening(again, client):
+        assert first.heard.seen == 0, "it is queued, and not heard"
+        await first.next()
+    again = listener(first.heard)
+    with notifier.listening(again):
         assert queued(again) == []
 
 
-async def test_a_session_of_an_earlier_process_is_told_to_look_again() -> None:
-    notifier, stream = Notifier(0.0, shows), Stream(View())
-    with notifier.listening(stream, session()):
+async def test_who_was_cut_off_between_the_notices_of_one_change_hears_all_of_them_again() -> None:
+    notifier = Notifier(0.0, shows)
+    first = listener(notifier.position)
+    with notifier.listening(first):
+        notifier.changed(frozenset(Kind), "a")
+        await flushed(notifier)
+        await first.next()
+    again = listener(first.heard)
+    with notifier.listening(again):
+        assert sorted(queued(again)) == sorted(kind.method for kind in Kind)
+
+
+async def test_notices_that_a_session_may_not_see_count_as_heard() -> None:
+    notifier = Notifier(0.0, shows)
+    db = listener(notifier.position, View(simple("db")))
+    with notifier.listening(db):
+        notifier.changed(TOOLS, "a")
+        await flushed(notifier)
+    assert db.heard == notifier.position
+
+
+async def test_the_event_id_of_a_notice_is_the_place_to_go_on_from() -> None:
+    notifier = Notifier(0.0, shows)
+    first = listener(notifier.position)
+    ids = []
+    with notifier.listening(first):
+        for _ in range(3):
+            notifier.changed(TOOLS, "a")
+            await flushed(notifier)
+            event = await first.next_event()
+            assert event is not None
+            ids.append(event.id)
+    for missed, event_id in enumerate(reversed(ids)):
+        position = Position.parse(event_id)
+        assert position is not None
+        again = listener(position)
+        with notifier.listening(again):
+            assert len(queued(again)) == min(missed, 1), "several missed notices of a kind are one"
+
+
+@pytest.mark.parametrize("position", [NOWHERE, Position("0badcafe", 1, 0)])
+async def test_a_session_of_an_earlier_process_is_told_to_look_again(position: Position) -> None:
+    notifier, stream = Notifier(0.0, shows), listener(position)
+    with notifier.listening(stream):
         assert sorted(queued(stream)) == sorted(kind.method for kind in Kind)
 
 
+async def test_a_made_up_position_is_told_to_look_again() -> None:
+    notifier = Notifier(0.0, shows)
+    stream = listener(notifier.position._replace(seen=10**9))
+    with notifier.listening(stream):
+        assert len(queued(stream)) == len(Kind)
+
+
 async def test_one_that_was_away_for_very_long_is_told_of_everything() -> None:
-    notifier, client = Notifier(0.0, shows), session()
-    client.seen = notifier.sent
+    notifier = Notifier(0.0, shows)
+    stream = listener(notifier.position)
     for _ in range(REMEMBERED + 1):
         notifier.changed(TOOLS, "a")
         await flushed(notifier)
-    stream = Stream(View())
-    with notifier.listening(stream, client):
+    with notifier.listening(stream):
         assert len(queued(stream)) == len(Kind)
 
 

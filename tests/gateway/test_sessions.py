@@ -1,12 +1,29 @@
 """Handshake-era sessions."""
 
+import asyncio
+from pathlib import Path
+
+import pytest
 from msgspec import Raw
 
-from onemcp.gateway.sessions import LIFETIME, MAX_GIVEN, MAX_REMEMBERED, Sessions
+from onemcp.gateway.sessions import LIFETIME, MAX_GIVEN, MAX_REMEMBERED, Session, Sessions
 from onemcp.seal.keyring import MAX_TOKEN, Keyring
+from onemcp.store.memory import MemoryStore
+from onemcp.store.sqlite import SqliteStore
+
+pytestmark = pytest.mark.anyio
 
 NONE = Raw(b"{}")
 ring = Keyring.ephemeral()
+
+
+async def recalled(sessions: Sessions, token: str, endpoint: str = "", now: float = 1.0) -> Session | None:
+    """The session of an id, as a request looks for it."""
+
+    async def adopt(_: Session) -> None:
+        """Nothing is to be taken up."""
+
+    return sessions.find(token, endpoint, now) or await sessions.recall(token, endpoint, now, adopt)
 
 
 def test_an_id_finds_its_session() -> None:
@@ -15,40 +32,82 @@ def test_an_id_finds_its_session() -> None:
     assert sessions.find(session.token, "", 1.0) is session
 
 
-def test_an_id_outlives_the_process_that_gave_it() -> None:
+async def test_an_id_outlives_the_process_that_gave_it() -> None:
     token = Sessions(ring).open("2025-06-18", "", Raw(b'{"roots":{}}'), 0.0).token
-    session = Sessions(ring).find(token, "", 1.0)
+    session = await recalled(Sessions(ring), token)
     assert session is not None
     assert session.revision == "2025-06-18"
     assert bytes(session.capabilities) == b'{"roots":{}}'
-    assert session.seen < 0, "what the client heard before is not known"
 
 
-def test_an_id_is_good_for_its_endpoint_only() -> None:
+async def test_what_is_remembered_of_a_session_outlives_the_process() -> None:
+    store = MemoryStore()
+    sessions = Sessions(ring, store)
+    session = sessions.open("2025-11-25", "", NONE, 0.0)
+    session.log_level, session.watched, session.dirty = "error", {"x://1", "x://2"}, True
+    await sessions.save(session)
+    assert not session.dirty
+    adopted = []
+
+    async def adopt(session: Session) -> None:
+        adopted.append((session.log_level, session.watched))
+
+    later = Sessions(ring, store)
+    first, second = await asyncio.gather(
+        later.recall(session.token, "", 1.0, adopt), later.recall(session.token, "", 1.0, adopt)
+    )
+    assert first is second
+    assert adopted == [("error", {"x://1", "x://2"})]
+
+
+async def test_a_store_that_fails_costs_what_was_remembered_and_not_the_session(tmp_path: Path) -> None:
+    async with SqliteStore.open(tmp_path / "store.db") as closed:
+        pass
+    sessions = Sessions(ring, closed)
+    session = sessions.open("2025-11-25", "", NONE, 0.0)
+    await sessions.save(session)
+    assert await recalled(Sessions(ring, closed), session.token) is not None
+    await sessions.end(session, 1.0)
+    assert await recalled(sessions, session.token) is None
+
+
+async def test_a_record_that_cannot_be_read_is_none() -> None:
+    store = MemoryStore()
+    session = Sessions(ring, store).open("2025-11-25", "", NONE, 0.0)
+    await store.put(f"session/{session.sid}", b"{", LIFETIME)
+    assert await recalled(Sessions(ring, store), session.token) is not None
+
+
+async def test_an_id_is_good_for_its_endpoint_only() -> None:
     sessions = Sessions(ring)
     token = sessions.open("2025-11-25", "git", NONE, 0.0).token
-    assert sessions.find(token, "", 1.0) is None
-    assert Sessions(ring).find(token, "time", 1.0) is None
-    assert sessions.find(token, "git", 1.0) is not None
+    assert await recalled(sessions, token) is None
+    assert await recalled(Sessions(ring), token, "time") is None
+    assert await recalled(sessions, token, "git") is not None
 
 
-def test_an_id_expires() -> None:
+async def test_an_id_expires() -> None:
     sessions = Sessions(ring)
     token = sessions.open("2025-11-25", "", NONE, 0.0).token
-    assert sessions.find(token, "", LIFETIME) is None
+    assert await recalled(sessions, token, now=LIFETIME) is None
+    assert await recalled(Sessions(ring), token, now=LIFETIME) is None
 
 
-def test_an_ended_session_is_not_found_and_not_rebuilt() -> None:
-    sessions = Sessions(ring)
+async def test_an_ended_session_is_refused_by_this_process_and_by_later_ones() -> None:
+    store = MemoryStore()
+    sessions = Sessions(ring, store)
     session = sessions.open("2025-11-25", "", NONE, 0.0)
-    sessions.end(session, 1.0)
-    assert sessions.find(session.token, "", 2.0) is None
+    session.tell("a", b"{}")
+    await sessions.end(session, 1.0)
+    assert await recalled(sessions, session.token) is None
+    assert await recalled(Sessions(ring, store), session.token) is None
+    assert not await store.read(f"session/{session.sid}/listener", 0, 1.0)
 
 
-def test_made_up_ids_are_not_found() -> None:
+async def test_made_up_ids_are_not_found() -> None:
     sessions = Sessions(ring)
     for token in ("", "x", "v1.AAAA", "v1." + "A" * 5000, "\u00e4"):
-        assert sessions.find(token, "", 0.0) is None
+        assert await recalled(sessions, token) is None
 
 
 def test_large_capabilities_still_fit_into_a_header() -> None:
@@ -60,13 +119,13 @@ def test_large_capabilities_still_fit_into_a_header() -> None:
     assert bytes(session.capabilities) == b'{"roots":{},"sampling":{}}'
 
 
-def test_memory_is_bounded_and_a_forgotten_session_comes_back() -> None:
+async def test_memory_is_bounded_and_a_forgotten_session_comes_back() -> None:
     sessions = Sessions(ring)
     first = sessions.open("2025-11-25", "", NONE, 0.0)
     for _ in range(MAX_REMEMBERED):
         sessions.open("2025-11-25", "", NONE, 0.0)
     assert len(sessions) == MAX_REMEMBERED
-    back = sessions.find(first.token, "", 1.0)
+    back = await recalled(sessions, first.token)
     assert back is not None
     assert back.sid == first.sid
 
@@ -90,10 +149,10 @@ def test_a_session_in_use_is_not_the_one_that_is_forgotten() -> None:
     assert sessions.find(first.token, "", 1.0) is first
 
 
-def test_what_is_remembered_of_ended_sessions_is_bounded_by_their_expiry() -> None:
+async def test_what_is_remembered_of_ended_sessions_is_bounded_by_their_expiry() -> None:
     sessions = Sessions(ring)
     for number in range(10):
-        sessions.end(sessions.open("2025-11-25", "", NONE, float(number)), float(number))
+        await sessions.end(sessions.open("2025-11-25", "", NONE, float(number)), float(number))
     assert len(sessions._ended) == 10
-    sessions.end(sessions.open("2025-11-25", "", NONE, LIFETIME + 5.5), LIFETIME + 5.5)
+    await sessions.end(sessions.open("2025-11-25", "", NONE, LIFETIME + 5.5), LIFETIME + 5.5)
     assert len(sessions._ended) == 5

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Any
 
 import httpx2
@@ -11,8 +12,9 @@ from tests.support.channels import IDENTITY, Upstreams, spec
 
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Options, Runtime
-from onemcp.gateway.sessions import Sessions
+from onemcp.gateway.sessions import Sessions, Store
 from onemcp.seal.keyring import Keyring
+from onemcp.store.memory import MemoryStore
 from onemcp.web.app import WebApp
 from onemcp.web.exchange import SlowExchanges
 from onemcp.web.guard import Guard
@@ -33,6 +35,7 @@ class Edge:
     client: httpx2.AsyncClient
     runtime: Runtime
     port: int
+    sessions: Sessions
 
     async def post(self, body: object, path: str = "/mcp", **headers: str) -> httpx2.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -79,6 +82,7 @@ def edge() -> Serve:
         specs: list[Any] | None = None,
         settle: bool = True,
         keyring: Keyring | None = None,
+        store: Store | EllipsisType | None = ...,
         max_bytes: int = 1 << 20,
         **options: Any,
     ) -> AsyncIterator[Edge]:
@@ -87,7 +91,7 @@ def edge() -> Serve:
         port = sock.getsockname()[1]
         async with Runtime(Options(**options), upstreams.open, IDENTITY) as runtime:
             with SlowExchanges() as slow:
-                sessions = Sessions(keyring or Keyring.ephemeral())
+                sessions = Sessions(keyring or Keyring.ephemeral(), MemoryStore() if store is ... else store)
                 app = WebApp(
                     McpEndpoint(runtime, Dispatcher(runtime), sessions, slow),
                     Guard([], ["https://app.example"]),
@@ -99,7 +103,7 @@ def edge() -> Serve:
                     await runtime.apply(specs or [spec(name) for name in upstreams.scripts])
                     if settle:
                         await runtime.settled()
-                    yield Edge(client, runtime, port)
+                    yield Edge(client, runtime, port, sessions)
                     runtime.notifier.close()
 
     return serve

@@ -9,6 +9,7 @@ from tests.support.channels import Upstreams, handshake, spec
 from tests.web.conftest import ACCEPT, Serve, rpc
 
 from onemcp.seal.keyring import Keyring
+from onemcp.store.memory import MemoryStore
 from onemcp.upstream.channel import Request
 from onemcp.wire.envelope import Envelope, encode
 from onemcp.wire.revisions import HANDSHAKE_REVISIONS
@@ -53,6 +54,31 @@ async def test_a_session_outlives_a_restart_of_the_gateway(edge: Serve) -> None:
         session, _ = await it.initialize()
     async with edge(Upstreams(a=handshake("echo")), keyring=ring) as it:
         assert len((await it.ask(session, "tools/list"))["result"]["tools"]) == 1
+
+
+async def test_what_a_session_asked_for_is_kept_before_it_is_answered(edge: Serve) -> None:
+    ring, store = Keyring.ephemeral(), MemoryStore()
+    async with edge(Upstreams(a=handshake("echo")), keyring=ring, store=store) as it:
+        session, _ = await it.initialize()
+        known = it.sessions.find(session, "", 0.0)
+        assert known is not None
+        known.dirty = True  # as a subscription does
+        assert (await it.ask(session, "logging/setLevel", level="error"))["result"] == {}
+        assert not known.dirty
+    async with edge(Upstreams(a=handshake("echo")), keyring=ring, store=store) as it:
+        await it.ask(session, "ping")
+        known = it.sessions.find(session, "", 0.0)
+        assert known is not None
+        assert known.log_level == "error"
+
+
+async def test_a_deleted_session_is_refused_by_a_later_process(edge: Serve) -> None:
+    ring, store = Keyring.ephemeral(), MemoryStore()
+    async with edge(Upstreams(a=handshake()), keyring=ring, store=store) as it:
+        session, _ = await it.initialize()
+        assert (await it.client.delete("/mcp", headers={"mcp-session-id": session})).status_code == 204
+    async with edge(Upstreams(a=handshake()), keyring=ring, store=store) as it:
+        assert (await it.post(rpc("ping"), mcp_session_id=session)).status_code == 404
 
 
 async def test_an_ended_session_is_over(edge: Serve) -> None:
@@ -140,7 +166,7 @@ async def test_the_stream_of_a_session_tells_of_changes(edge: Serve) -> None:
             upstreams.last("a").script = handshake("x", "y")
             upstreams.last("a").announce("tools")
             async for line in stream.aiter_lines():
-                if line.startswith("data: "):
+                if line.startswith("data: {"):
                     assert json.loads(line[6:])["method"] == "notifications/tools/list_changed"
                     break
 
@@ -266,7 +292,7 @@ async def test_progress_comes_on_the_stream_of_its_request(edge: Serve) -> None:
         answer = await it.post(body, mcp_session_id=session)
         plain = await it.post(body, mcp_session_id=session, accept="application/json")
     assert answer.headers["content-type"] == "text/event-stream"
-    told, result = (json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: "))
+    told, result = (json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {"))
     assert told["params"] == {"progressToken": "p", "progress": 0.5}
     assert result["result"] == {"content": []}
     assert plain.status_code == 200

@@ -1,4 +1,4 @@
-"""The state folder: what outlives the process (keys) and where the command line finds it (the control socket)."""
+"""The state folder: what outlives the process (keys, the store) and where the command line finds it (the control socket)."""
 
 import fcntl
 import hashlib
@@ -34,6 +34,11 @@ class StateDir:
     def session_key(self) -> Path:
         """The key that session ids are sealed with."""
         return self.path / "session.key"
+
+    @property
+    def store(self) -> Path:
+        """The file of the store: what sessions remember, and the event streams that can be resumed."""
+        return self.path / "store.db"
 
     @property
     def control_socket(self) -> Path:

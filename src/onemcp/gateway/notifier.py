@@ -4,6 +4,7 @@ It remembers the last notices, so that a client which opens its stream after a c
 """
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Final
 
 from onemcp.core.access import View
 from onemcp.core.changes import Batch, Kind
-from onemcp.gateway.sessions import Session
+from onemcp.gateway.listener import Listener, Position
 from onemcp.gateway.streams import Stream
 
 REMEMBERED: Final = 128
@@ -34,8 +35,14 @@ class Notifier:
         self._streams: set[Stream] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._log: deque[dict[Kind, frozenset[str]]] = deque(maxlen=REMEMBERED)
+        self._epoch = os.urandom(4).hex()
         self.sent = 0
         """Notices so far; the number of the last one."""
+
+    @property
+    def position(self) -> Position:
+        """Where a client is that has heard every notice so far."""
+        return Position(self._epoch, self.sent, 0)
 
     def changed(self, kinds: frozenset[Kind], upstream: str) -> None:
         """An upstream's lists changed, it came or it went."""
@@ -60,34 +67,42 @@ class Notifier:
         self._log.append(notice)
         self.sent += 1
         for stream in list(self._streams):
-            self._tell(stream, [notice])
+            self._tell(stream, self._visible_kinds(stream, [notice]))
 
-    def _tell(self, stream: Stream, notices: list[dict[Kind, frozenset[str]]]) -> None:
+    def _visible_kinds(self, stream: Stream, notices: list[dict[Kind, frozenset[str]]]) -> list[Kind]:
+        """The lists that changed as far as the stream's view shows it."""
+        kinds = []
         for kind in stream.kinds:
             upstreams = frozenset[str]().union(*(notice.get(kind, frozenset()) for notice in notices))
             if any(self._visible(stream.view, stream.endpoint, upstream) for upstream in upstreams):
-                stream.announce(kind)
+                kinds.append(kind)
+        return kinds
+
+    def _tell(self, stream: Stream, kinds: list[Kind]) -> None:
+        """Announce these kinds; a client that has read all of them has heard of everything so far."""
+        for kind in kinds[:-1]:
+            stream.announce(kind)
+        if isinstance(stream, Listener):
+            stream.position = Position(self._epoch, self.sent, stream.position.told)
+        for kind in kinds[-1:]:
+            stream.announce(kind)
 
     @contextmanager
-    def listening(self, stream: Stream, session: Session | None = None) -> Iterator[Stream]:
-        """Keep a stream told while the block runs; a session first hears what it missed."""
-        if session is not None:
-            self._catch_up(stream, session)
+    def listening(self, stream: Stream) -> Iterator[Stream]:
+        """Keep a stream told while the block runs; a session first hears what it missed since its position."""
+        if isinstance(stream, Listener):
+            self._tell(stream, self._missed(stream))
         self._streams.add(stream)
         try:
             yield stream
         finally:
             self._streams.discard(stream)
-            if session is not None:
-                session.seen = self.sent
 
-    def _catch_up(self, stream: Stream, session: Session) -> None:
-        missed = self.sent - session.seen
-        if session.seen < 0 or missed > len(self._log):
-            for kind in stream.kinds:
-                stream.announce(kind)
-        elif missed:
-            self._tell(stream, list(self._log)[-missed:])
+    def _missed(self, stream: Listener) -> list[Kind]:
+        missed = self.sent - stream.position.seen
+        if stream.position.epoch != self._epoch or not 0 <= missed <= len(self._log):
+            return list(stream.kinds)
+        return self._visible_kinds(stream, list(self._log)[-missed:]) if missed else []
 
     def close(self) -> None:
         """End all streams, politely: each reader gets what is queued."""

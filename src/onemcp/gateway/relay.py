@@ -15,16 +15,20 @@ from onemcp.core.merge import relisted
 from onemcp.core.offering import Listing
 from onemcp.core.spec import Isolation
 from onemcp.errors import Reason, RpcError, UpstreamError
+from onemcp.gateway.asks import NOT_DURING_COMPLETION, missing_capability
 from onemcp.gateway.backchannel import LONGEST, TOKEN, Call
 from onemcp.gateway.context import CallContext
+from onemcp.gateway.continuation import Subject
 from onemcp.gateway.failures import as_rpc_error
 from onemcp.gateway.resolver import Resolver
+from onemcp.gateway.rounds import Rounds, can_answer
 from onemcp.gateway.runtime import Runtime
 from onemcp.upstream.channel import Reply, Request
 from onemcp.upstream.connection import Connection
 from onemcp.upstream.supervisor import Supervisor
 from onemcp.wire.envelope import ABSENT, INTERNAL_ERROR, encode, open_object, text
 from onemcp.wire.inbound import HEADER_MISMATCH
+from onemcp.wire.inputs import INPUT_REQUIRED, STATE, url_elicitations
 from onemcp.wire.param_headers import check_params, param_values
 from onemcp.wire.revisions import Era
 from onemcp.wire.rewrite import rewrite_uris, uris_in
@@ -40,6 +44,10 @@ NAMED: Final = {
 _MEANT_ELSEWHERE: Final = frozenset({Reason.UNREACHABLE, Reason.EXITED, Reason.STOPPING, Reason.SESSION_LOST})
 """Failures after which the upstream itself is in doubt."""
 
+_HANDSHAKE: Final = Era.HANDSHAKE
+_STATELESS: Final = (
+    Era.STATELESS
+)  # Python takes as long for a member of an enumeration as for all the rest of a test.
 _PROGRESS: Final = b'"progressToken"'
 _URI: Final = b'"uri"'
 _NO_ARGUMENTS: Final = Raw(b"{}")
@@ -51,6 +59,7 @@ class Relay:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._resolver = Resolver(runtime)
+        self._rounds = Rounds(runtime)
 
     async def forward(self, ctx: CallContext, method: str, params: dict[str, Raw]) -> Reply:
         """The upstream's answer to `tools/call`, `prompts/get` or `resources/read`.
@@ -63,6 +72,10 @@ class Relay:
         if route.headers and ctx.headers is not None:
             _check_param_headers(route, params.get("arguments", _NO_ARGUMENTS), ctx.headers)
         params[member] = route.encoded
+        if ctx.era is _STATELESS and STATE in params:
+            reply = await self._rounds.resume(_subject(ctx, method, params, route), params)
+            if reply is not None:
+                return reply
         return await self._deliver(ctx, method, params, route)
 
     async def complete(self, ctx: CallContext, params: dict[str, Raw]) -> Reply:
@@ -81,16 +94,40 @@ class Relay:
         )
         reference[member] = route.encoded
         params["ref"] = Raw(encode(reference))
+        if ctx.era is _STATELESS:
+            ctx.asks = NOT_DURING_COMPLETION
         return await self._deliver(ctx, COMPLETE, params, route)
 
     async def _deliver(self, ctx: CallContext, method: str, params: dict[str, Raw], route: Route) -> Reply:
         supervisor = self._runtime.pool.get(route.upstream)
         if supervisor is None:
             raise RpcError(INTERNAL_ERROR, f"{route.upstream}: is no longer configured")
+        ctx.upstream = route.upstream
+        if ctx.era is _STATELESS and ctx.asks is None and can_answer(params) and _may_ask(supervisor):
+            return await self._converse(ctx, method, params, route, supervisor)
         if supervisor.spec.partitioning.isolation is Isolation.SHARED:
             return await self._through(ctx, method, params, route, supervisor)
+        return await self._carry(ctx, method, params, route, supervisor)
+
+    async def _converse(
+        self, ctx: CallContext, method: str, params: dict[str, Raw], route: Route, supervisor: Supervisor
+    ) -> Reply:
+        """The first round of a call in which the client may be asked something."""
+        return await self._rounds.begin(
+            _subject(ctx, method, params, route),
+            params,
+            lambda own: self._carry(own, method, params, route, supervisor),
+        )
+
+    async def _carry(
+        self, ctx: CallContext, method: str, params: dict[str, Raw], route: Route, supervisor: Supervisor
+    ) -> Reply:
+        """The answer over the connection that the caller uses, shared or its own."""
+        if supervisor.spec.partitioning.isolation is Isolation.SHARED:
+            return await self._through(ctx, method, params, route, supervisor)
+        lane = self._runtime.parking.lane(ctx, supervisor.spec)
         try:
-            with self._runtime.owned.lease(ctx, supervisor) as own:
+            with lane, self._runtime.owned.lease(ctx, supervisor) as own:
                 return await self._through(ctx, method, params, route, own)
         except UpstreamError as error:
             raise as_rpc_error(error) from error
@@ -110,6 +147,16 @@ class Relay:
                 reply = await self._ask(ctx, method, dict(params), route, connection, supervisor)
         except UpstreamError as error:
             raise as_rpc_error(error) from error
+        if ctx.era is _STATELESS:
+            if reply.error is not ABSENT or (
+                connection.era is _STATELESS and INPUT_REQUIRED in bytes(reply.result)
+            ):
+                asking = self._rounds.asking(_subject(ctx, method, params, route), connection.era, reply)
+                if asking is not None:
+                    return asking
+        elif reply.error is not ABSENT and ctx.session is not None:
+            for elicitation in url_elicitations(reply.error):
+                self._runtime.backchannel.expect(supervisor, elicitation, ctx.session)
         return self._adapted(ctx, method, route, connection, reply)
 
     async def _second(self, error: UpstreamError, supervisor: Supervisor, failed: Connection) -> Connection:
@@ -133,23 +180,22 @@ class Relay:
         era = connection.era
         adapt_params(params, ctx.era, era, connection.own_meta or {}, ctx.log_level)
         headers: tuple[tuple[str, str], ...] = ()
-        if route.headers and era is Era.STATELESS:
+        if route.headers and era is _STATELESS:
             headers = param_values(route.headers, params.get("arguments", _NO_ARGUMENTS))
         request = Request(method, b"", spec.request_timeout, route.key, headers)
-        if ctx.emit is None:
-            if "_meta" in params:
-                _forget_progress(params)
-            request.params = encode(params)
-            return await connection.channel.request(request)
         backchannel = self._runtime.backchannel
         call = backchannel.begin(supervisor, ctx, connection.channel.respond, spec.request_timeout)
         try:
             if "_meta" in params:
-                _watch_progress(params, call)
+                _watch_progress(params, call, is_heard=ctx.emit is not None)
             request.params = encode(params)
             request.sink = call.hear
-            request.timeout = LONGEST
-            return await connection.channel.request(request)
+            if ctx.task is not None:
+                request.timeout = LONGEST
+            reply = await connection.channel.request(request)
+            if call.lacking is not None and reply.error is not ABSENT:
+                raise missing_capability(call.lacking)
+            return reply  # noqa: TRY300 - the rest of the path of every call stays on one level
         except asyncio.CancelledError:
             if not call.is_overdue:
                 raise
@@ -187,20 +233,27 @@ def _check_param_headers(route: Route, arguments: Raw, headers: Mapping[bytes, b
         raise RpcError(HEADER_MISMATCH, objection, status=400)
 
 
-def _watch_progress(params: dict[str, Raw], call: Call) -> None:
-    """Ask for progress under a token of ours, if the client asked for any."""
+def _subject(ctx: CallContext, method: str, params: dict[str, Raw], route: Route) -> Subject:
+    return Subject(ctx, method, route, params.get("arguments", ABSENT))
+
+
+def _may_ask(supervisor: Supervisor) -> bool:
+    """Whether an upstream may ask something in the course of a call: one of the handshake era, as far as is known."""
+    connection = supervisor.connection
+    return connection is None or connection.era is _HANDSHAKE
+
+
+def _watch_progress(params: dict[str, Raw], call: Call, *, is_heard: bool) -> None:
+    """Ask for progress under a token of ours, if the client asked for any.
+
+    None is asked for that could not be passed on: another client might have the same token.
+    """
     meta = params["_meta"]
     if _PROGRESS in bytes(meta):
         members = open_object(meta)
-        if TOKEN in members:
-            members[TOKEN] = call.watch(members[TOKEN])
-            params["_meta"] = Raw(encode(members))
-
-
-def _forget_progress(params: dict[str, Raw]) -> None:
-    """Ask for no progress that could not be passed on; another client might have the same token."""
-    meta = params["_meta"]
-    if _PROGRESS in bytes(meta):
-        members = open_object(meta)
-        members.pop(TOKEN, None)
+        token = members.pop(TOKEN, None)
+        if token is None:
+            return
+        if is_heard:
+            members[TOKEN] = call.watch(token)
         params["_meta"] = Raw(encode(members))

@@ -3,18 +3,24 @@
 Any later process with the same key recognises the id, so that a restart ends no session.
 """
 
+import logging
 import os
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, Protocol
 
 import msgspec
 from msgspec import Raw
 
+from onemcp.errors import StoreError
 from onemcp.gateway.asks import Asks
 from onemcp.gateway.calls import Calls
+from onemcp.gateway.listener import NOWHERE
 from onemcp.gateway.streams import Stream
+from onemcp.gateway.transcripts import Transcripts
 from onemcp.seal.keyring import Keyring
+from onemcp.store.base import Entries, Log
 from onemcp.wire.envelope import encode, open_object
 
 PURPOSE: Final = "mcp-session"
@@ -27,6 +33,12 @@ MAX_ENDED: Final = 100_000
 MAX_GIVEN: Final = 256
 MAX_CAPABILITIES: Final = 400
 """Bytes of client capabilities that fit into an id; larger ones are reduced to their names."""
+
+_log = logging.getLogger("onemcp.gateway")
+
+
+class Store(Entries, Log, Protocol):
+    """Where sessions are kept: records as entries, streams in the log."""
 
 
 class Session:
@@ -42,10 +54,12 @@ class Session:
         "given",
         "listener",
         "log_level",
+        "position",
         "revision",
-        "seen",
         "sid",
         "token",
+        "told",
+        "transcripts",
         "watched",
     )
 
@@ -57,8 +71,12 @@ class Session:
         self.endpoint = ticket.endpoint
         self.capabilities = ticket.capabilities
         self.log_level = ""
-        self.seen = -1
-        """The last notice (of `Notifier`) that reached the client; negative for a client of a process before."""
+        self.position = NOWHERE
+        """How far the client has heard its GET stream."""
+        self.told = 0
+        """The number of the last message that it was told there."""
+        self.transcripts: Transcripts | None = None
+        """Keeps its event streams; None where nothing is kept."""
         self.calls = Calls()
         self.asks = Asks(ticket.capabilities)
         self.listener: Stream | None = None
@@ -79,9 +97,13 @@ class Session:
             del self.given[uri]
 
     def tell(self, upstream: str, message: bytes) -> None:
-        """Send what answers no request, and comes from this upstream, to the client."""
+        """Send what answers no request, and comes from this upstream, to the client, now or when it listens again."""
+        if self.transcripts is not None:
+            # Milliseconds, so that a later process goes on with higher numbers without having to ask for them.
+            self.told = max(self.told + 1, int(time.time() * 1000))
+            self.transcripts.tell(self.sid, self.told, upstream, message)
         if self.listener is not None:
-            self.listener.push(message)
+            self.listener.tell(message, upstream, self.told)
 
     def __repr__(self) -> str:
         """Id (shortened) and revision."""
@@ -99,14 +121,27 @@ class Ticket(msgspec.Struct, array_like=True):
     capabilities: Raw
 
 
+class Kept(msgspec.Struct, array_like=True):
+    """What the store has of a session, until it expires."""
+
+    log_level: str = ""
+    watched: list[str] = []
+    has_ended: bool = False
+    """The client has deleted it: its id is good for nothing any more."""
+
+
 _decode = msgspec.json.Decoder(Ticket).decode
+_decode_kept = msgspec.json.Decoder(Kept).decode
 
 
 class Sessions:
     """Opens, finds and ends sessions. `now` is seconds since the epoch, because ids outlive the process."""
 
-    def __init__(self, keyring: Keyring) -> None:
+    def __init__(self, keyring: Keyring, store: Store | None = None) -> None:
+        """Without a store nothing but the ids outlives the process, and no stream can be resumed."""
         self._keyring = keyring
+        self._store = store
+        self._transcripts = Transcripts(store) if store is not None else None
         self._records: OrderedDict[str, Session] = OrderedDict()
         self._ended: dict[str, float] = {}
         self.on_gone: list[Callable[[Session], None]] = []
@@ -123,18 +158,47 @@ class Sessions:
         return self._remember(Session(token, ticket))
 
     def find(self, token: str, endpoint: str, now: float) -> Session | None:
-        """The session of an id; None for an unknown, ended or expired one, and for one of another endpoint."""
+        """The session of an id, if it is in memory; None for an expired one, and for one of another endpoint."""
         session = self._records.get(token)
         if session is None:
-            session = self._rebuild(token)
-        else:
-            self._records.move_to_end(token)
-        if session is None or session.expires <= now or session.endpoint != endpoint:
+            return None
+        self._records.move_to_end(token)
+        if session.expires <= now or session.endpoint != endpoint:
             return None
         return session
 
-    def end(self, session: Session, now: float) -> None:
-        """The client is done; its id is refused from now on."""
+    async def recall(
+        self, token: str, endpoint: str, now: float, adopt: Callable[[Session], Awaitable[None]]
+    ) -> Session | None:
+        """The session of an id that is not in memory; None for an unknown, ended or expired one.
+
+        `adopt` is called for a session that is rebuilt, before the first request of it goes on.
+        """
+        payload = self._keyring.open(PURPOSE, token)
+        if payload is None:
+            return None
+        ticket = _decode(payload)
+        if ticket.expires <= now or ticket.endpoint != endpoint:
+            return None
+        kept = await self._kept(ticket.sid, now)
+        if kept.has_ended or ticket.sid in self._ended:
+            return None
+        known = self.find(token, endpoint, now)  # somebody else may have recalled it meanwhile
+        if known is not None:
+            return known
+        session = self._remember(Session(token, ticket))
+        session.log_level = kept.log_level
+        session.watched = set(kept.watched)
+        await adopt(session)
+        return session
+
+    async def save(self, session: Session) -> None:
+        """Keep what is remembered of a session; where that fails it is lost with the process, and the log says so."""
+        session.dirty = False
+        await self._keep(session, Kept(session.log_level, sorted(session.watched)))
+
+    async def end(self, session: Session, now: float) -> None:
+        """The client is done; its id is refused from now on, also by a later process."""
         if self._records.pop(session.token, None) is not None:
             self._forget(session)
         self._ended[session.sid] = session.expires
@@ -143,22 +207,41 @@ class Sessions:
             if expires > now and len(self._ended) <= MAX_ENDED:
                 break
             del self._ended[sid]
+        await self._keep(session, Kept(has_ended=True))
+        if self._transcripts is not None:
+            try:
+                await self._transcripts.drop(session.sid)
+            except StoreError as error:
+                _log.warning("the streams of a session that has ended stay until they are too old: %s", error)
+
+    async def _kept(self, sid: str, now: float) -> Kept:
+        """The record of a session; the defaults where there is none, or none that can be read."""
+        if self._store is None:
+            return Kept()
+        try:
+            entry = await self._store.get(f"session/{sid}", now)
+            return _decode_kept(entry.value) if entry is not None else Kept()
+        except (StoreError, msgspec.DecodeError) as error:
+            _log.warning("a session goes on without its log level and subscriptions: %s", error)
+            return Kept()
+
+    async def _keep(self, session: Session, kept: Kept) -> None:
+        if self._store is None:
+            return
+        try:
+            await self._store.put(f"session/{session.sid}", encode(kept), session.expires)
+        except StoreError as error:
+            _log.warning("what is remembered of a session is lost with this process: %s", error)
 
     def _forget(self, session: Session) -> None:
         for tell in self.on_gone:
             tell(session)
 
-    def _rebuild(self, token: str) -> Session | None:
-        payload = self._keyring.open(PURPOSE, token)
-        if payload is None:
-            return None
-        ticket = _decode(payload)
-        return None if ticket.sid in self._ended else self._remember(Session(token, ticket))
-
     def _remember(self, session: Session) -> Session:
         if len(self._records) >= MAX_REMEMBERED:
             self._forget(self._records.popitem(last=False)[1])
         self._records[session.token] = session
+        session.transcripts = self._transcripts
         return session
 
 

@@ -16,8 +16,8 @@ from onemcp.gateway.streams import Stream
 from onemcp.web.answers import refuse
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response, header
+from onemcp.web.listening import Listening
 from onemcp.web.post import Post
-from onemcp.web.streaming import serve_stream
 from onemcp.web.views import Narrowing
 from onemcp.wire.envelope import (
     ABSENT,
@@ -50,6 +50,7 @@ class Handshake:
         self._runtime = runtime
         self._dispatcher = dispatcher
         self._sessions = sessions
+        self._listening = Listening(runtime)
 
     async def answer(self, post: Post) -> None:
         """Answer one POST.
@@ -64,27 +65,35 @@ class Handshake:
         if envelope.method == "initialize" and envelope.id is not ABSENT:
             await self._initialize(post, envelope)
             return
-        session = self._session(post)
+        session = self._known(post) or await self._session(post)
         if not envelope.is_request:
             self._note(session, envelope)
             post.response.send(202)
             return
         context = self._context(session, post.narrowing, post.endpoint)
         task = context.task = post.response.task
-        if post.exchange.takes_stream:
-            context.emit = post.exchange.emit
+        exchange = post.exchange
+        if exchange.takes_stream:
+            exchange.context = context
+            exchange.request_id = envelope.id
+            context.emit = exchange.emit
             context.log_level = session.log_level or DEFAULT_LOG_LEVEL
         key = session.calls.begin(envelope.id, task)
         try:
             message = await self._reply(context, envelope)
+            if session.dirty:
+                await self._sessions.save(session)
         except asyncio.CancelledError:
             if not session.calls.absorbed(key, task):
                 raise
-            post.exchange.abandon()
+            exchange.abandon()
         else:
-            post.exchange.finish(message)
+            exchange.finish(message)
         finally:
             session.calls.end(key)
+            exchange.context = None  # each holds the other: only the collector would find them
+            if exchange.transcript is not None:
+                exchange.transcript.close()
 
     def _note(self, session: Session, envelope: Envelope) -> None:
         """What the client tells without asking: an answer to a question, or that it gives up a request."""
@@ -93,17 +102,32 @@ class Handshake:
         elif envelope.method == CANCELLED:
             session.calls.cancel(envelope)
 
-    def _session(self, post: Post) -> Session:
+    def _known(self, post: Post) -> Session | None:
+        """The session of a request, if it is in memory."""
         token = post.request.headers.get(SESSION_HEADER)
         if token is None:
             if _METADATA_HINT in post.request.body:
                 message = f"no MCP-Protocol-Version header: a {LATEST_STATELESS} request must have it"
                 raise RpcError(-32020, message, status=400)
             raise RpcError(INVALID_REQUEST, _NO_SESSION, status=400)
-        session = self._sessions.find(token.decode("latin-1"), post.endpoint, time.time())
+        return self._sessions.find(token.decode("latin-1"), post.endpoint, time.time())
+
+    async def _session(self, post: Post) -> Session:
+        """The session of a request that is not in memory."""
+        token = post.request.headers[SESSION_HEADER].decode("latin-1")
+        session = await self._recall(token, post.narrowing, post.endpoint)
         if session is None:
             raise RpcError(INVALID_REQUEST, _UNKNOWN_SESSION, status=404)
         return session
+
+    async def _recall(self, token: str, narrowing: Narrowing, endpoint: str) -> Session | None:
+        """A session of an earlier process, with all that it had."""
+
+        async def adopt(session: Session) -> None:
+            self._runtime.want_logs(session.log_level)
+            await self._runtime.watches.adopt(self._context(session, narrowing, endpoint))
+
+        return await self._sessions.recall(token, endpoint, time.time(), adopt)
 
     def _context(self, session: Session, narrowing: Narrowing, endpoint: str) -> CallContext:
         return CallContext(
@@ -138,12 +162,12 @@ class Handshake:
         session = self._sessions.open(
             revision, post.endpoint, params.get("capabilities", Raw(b"{}")), time.time()
         )
-        session.seen = self._runtime.notifier.sent
+        session.position = self._runtime.notifier.position
         post.exchange.headers = header(SESSION_HEADER, session.token.encode())
         post.exchange.finish(success(envelope.id, result))
 
     async def _batch(self, post: Post) -> None:
-        session = self._session(post)
+        session = self._known(post) or await self._session(post)
         if session.revision not in BATCH_REVISIONS:
             raise RpcError(INVALID_REQUEST, f"a session at {session.revision} takes no batches", status=400)
         entries = parse_batch(post.request.body)
@@ -170,41 +194,38 @@ class Handshake:
         return await self._reply(self._context(session, post.narrowing, post.endpoint), envelope)
 
     async def listen(self, request: Request, response: Response, narrowing: Narrowing, endpoint: str) -> None:
-        """The GET stream of a session; a second one takes the place of the first, whose client is gone or confused."""
+        """GET: the stream of a session, or with `Last-Event-ID` the rest of one that was cut."""
         accept = request.headers.get(b"accept", b"*/*")
         if b"text/event-stream" not in accept and b"*/*" not in accept:
             refuse(response, 406, "Accept must allow text/event-stream")
             return
-        session = self._named(request, response, endpoint)
-        if session is None:
-            return
-        if session.listener is not None:
-            session.listener.end()
-        stream = session.listener = Stream(narrowing.view, endpoint)
-        try:
-            with self._runtime.notifier.listening(stream, session):
-                await serve_stream(stream, response)
-        finally:
-            if session.listener is stream:
-                session.listener = None
+        session = await self._named(request, response, narrowing, endpoint)
+        if session is not None:
+            last_event_id = request.headers.get(b"last-event-id", b"").decode("latin-1")
+            await self._listening.serve(session, Stream(narrowing.view, endpoint), response, last_event_id)
 
-    def end(self, request: Request, response: Response, endpoint: str) -> None:
+    async def end(self, request: Request, response: Response, narrowing: Narrowing, endpoint: str) -> None:
         """DELETE: the client is done with its session."""
-        session = self._named(request, response, endpoint)
+        session = await self._named(request, response, narrowing, endpoint)
         if session is None:
             return
-        self._sessions.end(session, time.time())
         if session.listener is not None:
             session.listener.end()
+        await self._sessions.end(session, time.time())
         response.send(204)
 
-    def _named(self, request: Request, response: Response, endpoint: str) -> Session | None:
+    async def _named(
+        self, request: Request, response: Response, narrowing: Narrowing, endpoint: str
+    ) -> Session | None:
         """The session of a request without a body; refuses the request if there is none."""
         token = request.headers.get(SESSION_HEADER)
         if token is None:
             refuse(response, 400, _NO_SESSION)
             return None
-        session = self._sessions.find(token.decode("latin-1"), endpoint, time.time())
+        name = token.decode("latin-1")
+        session = self._sessions.find(name, endpoint, time.time())
+        if session is None:
+            session = await self._recall(name, narrowing, endpoint)
         if session is None:
             refuse(response, 404, _UNKNOWN_SESSION)
         return session

@@ -54,7 +54,7 @@ class McpEndpoint:
         elif request.method == "GET" and is_handshake:
             await self._handshake.listen(request, response, narrowing, endpoint)
         elif request.method == "DELETE" and is_handshake:
-            self._handshake.end(request, response, endpoint)
+            await self._handshake.end(request, response, narrowing, endpoint)
         else:
             response.send(405, b"", b"allow: POST, GET, DELETE\r\n" if is_handshake else b"allow: POST\r\n")
 

@@ -85,9 +85,15 @@ class Stateless:
         check_request(envelope.method, open_object(envelope.params), post.request.headers)
 
     async def _listen(self, post: Post, envelope: Envelope) -> None:
-        wanted = subscribe(envelope, post.narrowing.view, post.endpoint)
-        with self._runtime.notifier.listening(wanted.stream):
-            await serve_stream(wanted.stream, post.response, first=wanted.acknowledgement, last=wanted.result)
+        view, endpoint = post.narrowing.view, post.endpoint
+        context = CallContext(Era.STATELESS, LATEST_STATELESS, view, None, endpoint)
+        wanted = await subscribe(self._runtime, context, envelope)
+        first, last = wanted.acknowledgement, wanted.result
+        try:
+            with self._runtime.notifier.listening(wanted.stream):
+                await serve_stream(wanted.stream, post.response, first=first, last=last)
+        finally:
+            self._runtime.watches.forget(wanted.stream)
 
 
 def _status_of(error: Raw) -> int:

@@ -335,6 +335,11 @@ class Connection(asyncio.Protocol):
         if self._task is None:
             self._transport.close()
 
+    def hang_up(self) -> None:
+        """End the connection once what was written is out; what is being answered goes on."""
+        self.keeps = False
+        self._transport.close()
+
     def expire(self) -> None:
         """Its time is over: between requests it just ends, within one it is told; while it reads it has more."""
         unread = self._transport.get_write_buffer_size()

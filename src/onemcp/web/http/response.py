@@ -47,6 +47,9 @@ class Line(Protocol):
     def abort(self) -> None:
         """End the connection now."""
 
+    def hang_up(self) -> None:
+        """End the connection once what was written is out, whatever is still being answered."""
+
 
 class Response:
     """What a handler writes to; writing never waits, and after the client has gone it does nothing."""
@@ -111,6 +114,11 @@ class Response:
             self._connection.write(b"0\r\n\r\n")
         else:
             self._connection.keeps = False
+
+    def hang_up(self) -> None:
+        """The end of a stream whose handler has still to do: the connection ends, for it can take no other request."""
+        self.end()
+        self._connection.hang_up()
 
     @property
     def is_clogged(self) -> bool:
