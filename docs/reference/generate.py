@@ -7,12 +7,12 @@ import sys
 from typing import Final
 
 from onemcp.config.setting import Kind, Setting
-from onemcp.config.settings import TABLE
+from onemcp.config.table import TABLE
 
 HEAD: Final = """\
 # Settings
 
-Made from `src/onemcp/config/settings.py` by `docs/reference/generate.py`; change it there.
+Made from `src/onemcp/config/table.py` by `docs/reference/generate.py`; change it there.
 
 A value comes from the environment variable, else from the option, else from the configuration file, else it is the
 default. Where a variable overrides an option that was typed, start-up says so. Lists are separated by commas in

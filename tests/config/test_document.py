@@ -11,6 +11,7 @@ from tests.support.golden import compare
 
 from onemcp.config.document import MAX_BYTES, Document, load, read
 from onemcp.config.keys import ENTRY, ENTRY_IGNORED, IGNORED, IGNORED_IN
+from onemcp.config.setting import Kind
 from onemcp.config.settings import TABLE, FileValue, resolve
 from onemcp.core.spec import HttpTransport, StdioTransport
 from onemcp.errors import ConfigError
@@ -90,7 +91,8 @@ def test_settings_stand_beside_the_servers() -> None:
 
 def test_every_setting_that_has_a_key_can_stand_in_the_document() -> None:
     for setting in TABLE:
-        value = setting.default or ("x" if isinstance(setting.default, str) else setting.default)
+        text = "https://x" if setting.kind is Kind.URL else "x"
+        value = setting.default or (text if isinstance(setting.default, str) else setting.default)
         nested: object = value
         for part in reversed(setting.key.split(".") if setting.key else []):
             nested = {part: nested}

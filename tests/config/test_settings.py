@@ -22,6 +22,8 @@ TYPES = {
     Kind.PATH: str,
     Kind.LIST: tuple[str, ...],
     Kind.CHOICE: str,
+    Kind.FRACTION: float,
+    Kind.URL: str,
 }
 ROWS = st.sampled_from(TABLE)
 
@@ -173,6 +175,22 @@ def test_what_means_nothing_is_an_error_wherever_it_stands_and_all_are_told() ->
 @pytest.mark.parametrize("text", ["-1", "1.5", "1_0", "٣", "0x10", "nan", "inf", "1e3", "9" * 5000])
 def test_what_is_no_port_is_refused(text: str) -> None:
     assert len(problems({"ONE_MCP_PORT": text})) == 1
+
+
+@pytest.mark.parametrize("text", ["-0.1", "1.1", "nan", "x"])
+def test_what_is_no_fraction_is_refused(text: str) -> None:
+    assert len(problems({"ONE_MCP_HEALTH_UNHEALTHY_BELOW": text})) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["h", "ftp://h", "https://", "https://h?x", "https://h/#x", "https://u:p@h", "https://h/a b"]
+)
+def test_what_is_no_url_of_a_place_is_refused(text: str) -> None:
+    assert len(problems({"ONE_MCP_EXTERNAL_URL": text})) == 1
+
+
+def test_a_url_may_have_a_path() -> None:
+    assert resolve({"ONE_MCP_EXTERNAL_URL": "https://h:8443/a/b"}).external_url == "https://h:8443/a/b"
 
 
 @pytest.mark.parametrize("text", ["-1", "nan", "inf", "1_0", "1e99"])

@@ -44,6 +44,8 @@ def _help(setting: Setting) -> str:
         shown = f"default {default}{' ' + setting.unit if setting.unit else ''}; "
     elif setting.kind is Kind.MILLISECONDS:
         shown = f"default {default:g} ms; "
+    elif setting.kind is Kind.FRACTION:
+        shown = f"default {default:g}; "
     else:
         shown = ""
     return f"{setting.help} ({shown}{setting.variable})".replace("%", "%%")
@@ -57,7 +59,7 @@ def _manner(setting: Setting) -> dict[str, Any]:
         return {"action": "append", "metavar": "NAME,..."}
     if setting.kind is Kind.CHOICE:
         return {"metavar": "|".join(setting.choices)}
-    words = {Kind.PATH: "PATH", Kind.INTEGER: "N", Kind.MILLISECONDS: "MS"}
+    words = {Kind.PATH: "PATH", Kind.INTEGER: "N", Kind.MILLISECONDS: "MS", Kind.FRACTION: "0..1", Kind.URL: "URL"}
     return {"metavar": words.get(setting.kind, "TEXT")}
 
 

@@ -23,7 +23,8 @@ from onemcp.config.keys import (
 )
 from onemcp.config.section import Item, Report, Section
 from onemcp.config.setting import Setting
-from onemcp.config.settings import TABLE, FileValue
+from onemcp.config.settings import FileValue
+from onemcp.config.table import TABLE
 from onemcp.config.transport import Surroundings
 from onemcp.core.spec import UpstreamSpec
 from onemcp.errors import ConfigError, Problem

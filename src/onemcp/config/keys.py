@@ -38,7 +38,6 @@ IGNORED: Final = frozenset(
 
 IGNORED_IN: Final = {
     "asyncLoading": frozenset({"batchNotifications", "minServers", "timeout"}),
-    "logging": frozenset({"file", "maxFiles", "maxSize"}),
 }
 """In the sections of settings."""
 

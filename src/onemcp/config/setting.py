@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,8 @@ PREFIX: Final = "ONE_MCP_"
 _MOST: Final = 2**53
 """Above this a float no longer tells whole numbers apart."""
 _SHOWN: Final = 60
+_URL: Final = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
+"""Of a place: without a user, a query and a fragment."""
 _BOOLEANS: Final = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
     **dict.fromkeys(("false", "0", "no", "off"), False),
@@ -25,10 +28,15 @@ class Kind(StrEnum):
     BOOLEAN = "true or false"
     INTEGER = "a whole number"
     MILLISECONDS = "a number of milliseconds"
+    FRACTION = "a number"
     TEXT = "a text"
     PATH = "a path"
+    URL = "a URL that begins with http:// or https://"
     LIST = "a list of texts"
     CHOICE = "one of a few words"
+
+
+_NUMBERS: Final = frozenset({Kind.INTEGER, Kind.MILLISECONDS, Kind.FRACTION})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +77,7 @@ class Setting:
         """What it takes, for a person."""
         if self.kind is Kind.CHOICE:
             return "one of " + ", ".join(self.choices)
-        if self.kind in (Kind.INTEGER, Kind.MILLISECONDS):
+        if self.kind in _NUMBERS:
             bounds = (
                 f" from {_plain(self.low)}"
                 if self.high == _MOST
@@ -91,7 +99,7 @@ class Setting:
             return _BOOLEANS[text.lower()]
         if self.kind is Kind.INTEGER:
             return self._bounded(int(text) if text.isascii() and "_" not in text else None)
-        if self.kind is Kind.MILLISECONDS:
+        if self.kind in (Kind.MILLISECONDS, Kind.FRACTION):
             return self._bounded(float(text) if text.isascii() and "_" not in text else None)
         if self.kind is Kind.LIST:
             return tuple(part for item in text.split(",") if (part := item.strip()))
@@ -107,7 +115,7 @@ class Setting:
             if not isinstance(value, bool):
                 raise ValueError
             return value
-        if self.kind in (Kind.INTEGER, Kind.MILLISECONDS):
+        if self.kind in _NUMBERS:
             return self._bounded(value)
         if self.kind is Kind.LIST:
             if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
@@ -128,7 +136,7 @@ class Setting:
             raise ValueError  # noqa: TRY004 - what callers catch; the type is one of the things that can be wrong
         if not self.low <= value <= self.high:
             raise ValueError
-        if self.kind is Kind.MILLISECONDS:
+        if self.kind is not Kind.INTEGER:
             return float(value)
         if value != int(value):
             raise ValueError
@@ -141,13 +149,15 @@ class Setting:
             raise ValueError
         if not value and self.kind is Kind.TEXT:
             raise ValueError
+        if self.kind is Kind.URL and value and not _URL.fullmatch(value):
+            raise ValueError
         return value.lower() if self.kind is Kind.CHOICE else value
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """The word that was probably meant; empty if none comes near."""
     by_lower = {candidate.lower(): candidate for candidate in words}
-    found = difflib.get_close_matches(word.lower(), by_lower, n=3, cutoff=0.6)
+    found = difflib.get_close_matches(word.lower(), by_lower, n=3, cutoff=0.61)
     swapped = [candidate for candidate in found if sorted(candidate) == sorted(word.lower())]
     return by_lower[(swapped or found)[0]] if found else ""
 

@@ -1,4 +1,4 @@
-"""The settings of the gateway: the one table of them, and how their values are found.
+"""The settings of the gateway: what they are in one place, and how their values are found.
 
 A value comes from the environment, else from an option that was typed, else from the configuration file, else it is
 the default. An empty variable is one that is not set. A value that means nothing is an error, wherever it stands,
@@ -8,161 +8,13 @@ also where another place has the last word.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from onemcp.config.interpolate import under_home
 from onemcp.config.setting import Kind, Setting
+from onemcp.config.table import TABLE
 from onemcp.config.variables import service_links, unknown
 from onemcp.errors import ConfigError, Problem
-
-TABLE: Final = (
-    Setting(
-        name="config",
-        kind=Kind.PATH,
-        default="",
-        short="-c",
-        help="the configuration file",
-    ),
-    Setting(
-        name="transport",
-        kind=Kind.CHOICE,
-        default="http",
-        choices=("http", "stdio"),
-        key="transport",
-        short="-t",
-        help="how clients reach the gateway",
-    ),
-    Setting(
-        name="host",
-        kind=Kind.TEXT,
-        default="127.0.0.1",
-        key="host",
-        help="the address to listen on",
-    ),
-    Setting(
-        name="port",
-        kind=Kind.INTEGER,
-        default=3050,
-        high=65535,
-        key="port",
-        short="-P",
-        help="the port to listen on; 0 for any that is free",
-    ),
-    Setting(
-        name="state_dir",
-        kind=Kind.PATH,
-        default="",
-        key="stateDir",
-        help="the folder for what outlives the process; one for each port if not given",
-    ),
-    Setting(
-        name="enable_async_loading",
-        kind=Kind.BOOLEAN,
-        default=False,
-        key="asyncLoading.enabled",
-        help="answer at once and load the servers in the background",
-    ),
-    Setting(
-        name="async_batch_delay",
-        kind=Kind.MILLISECONDS,
-        default=1000.0,
-        unit="ms",
-        high=60_000,
-        key="asyncLoading.batchDelay",
-        help="how long changes of lists are collected before clients are told",
-    ),
-    Setting(
-        name="allowed_hosts",
-        kind=Kind.LIST,
-        default=(),
-        key="allowedHosts",
-        help="names in the Host header that are served beside this machine's own",
-    ),
-    Setting(
-        name="allowed_origins",
-        kind=Kind.LIST,
-        default=(),
-        key="allowedOrigins",
-        help="origins whose web pages may use the gateway",
-    ),
-    Setting(
-        name="allow_unauthenticated",
-        kind=Kind.BOOLEAN,
-        default=False,
-        key="allowUnauthenticated",
-        help="serve other machines although nobody has to sign in",
-    ),
-    Setting(
-        name="strict",
-        kind=Kind.BOOLEAN,
-        default=False,
-        key="strict",
-        help="do not start if an entry of the configuration is faulty",
-    ),
-    Setting(
-        name="log_level",
-        kind=Kind.CHOICE,
-        default="info",
-        choices=("debug", "info", "warn", "error"),
-        key="logging.level",
-        help="the least serious lines that are logged",
-    ),
-    Setting(
-        name="name_separator",
-        kind=Kind.TEXT,
-        default="_1mcp_",
-        key="names.separator",
-        help="what stands between a server's name and a tool's",
-    ),
-    Setting(
-        name="name_policy",
-        kind=Kind.CHOICE,
-        default="always",
-        choices=("always", "on-conflict", "never"),
-        key="names.policy",
-        help="when a tool's name carries its server's name in front",
-    ),
-    Setting(
-        name="tool_name_limit",
-        kind=Kind.INTEGER,
-        default=64,
-        unit="characters",
-        low=16,
-        high=1024,
-        key="names.limit",
-        help="the longest name of a tool; longer ones are shortened",
-    ),
-    Setting(
-        name="page_size",
-        kind=Kind.INTEGER,
-        default=100,
-        unit="entries",
-        low=1,
-        high=10_000,
-        key="lists.pageSize",
-        help="entries on a page for clients that ask for pages",
-    ),
-    Setting(
-        name="max_message_bytes",
-        kind=Kind.INTEGER,
-        default=16 * 1024 * 1024,
-        unit="bytes",
-        low=1024,
-        high=1024 * 1024 * 1024,
-        key="limits.messageBytes",
-        help="the largest message that is taken from a client or a server",
-    ),
-    Setting(
-        name="call_wait",
-        kind=Kind.MILLISECONDS,
-        default=10_000.0,
-        unit="ms",
-        high=600_000,
-        key="limits.callWait",
-        help="how long a call waits for a server that is starting",
-    ),
-)
-"""Every setting; declared here and nowhere else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +39,20 @@ class Settings:
     page_size: int
     max_message_bytes: int
     call_wait: float
+    log_format: str
+    log_file: str
+    log_max_size: int
+    log_max_files: int
+    health_info_level: str
+    health_unhealthy_below: float
+    health_ping_interval: float
+    ready_requires: tuple[str, ...]
+    metrics: bool
+    metrics_port: int
+    trust_proxy: tuple[str, ...]
+    external_url: str
+    drain_min: float
+    drain_timeout: float
     origins: Mapping[str, str] = field(compare=False)
     """Where each value comes from: `default`, `flag --port`, `variable ONE_MCP_PORT`, `mcp.json:3`."""
     notices: tuple[str, ...] = field(default=(), compare=False)
