@@ -71,7 +71,7 @@ async def test_listeners_hear_of_every_move(running: Running) -> None:
     upstreams = Upstreams(a=handshake("x"))
     events: list[UpstreamChanged] = []
     async with running(upstreams) as runtime:
-        runtime.listeners.append(events.append)
+        runtime.events.listen(UpstreamChanged, events.append)
         upstreams.last("a").die("was ended by signal SIGKILL")
         await until(lambda: any(event.state is State.READY for event in events))
     moves = [(event.previous, event.state) for event in events]

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from onemcp import app
+from onemcp.app.parts import Plan, Started
+from onemcp.app.serve import run as serve
 from onemcp.cli.arguments import Parser
 from onemcp.cli.commands import unknown_command
 from onemcp.cli.console import Console
@@ -23,6 +24,7 @@ from onemcp.cli.text import plain
 from onemcp.config.document import load
 from onemcp.config.setting import Kind, Setting
 from onemcp.config.settings import Settings, flags, resolve
+from onemcp.core.events import Events, UpstreamChanged
 from onemcp.ops import logging
 
 _DEFAULT_PORT: Final = 3050
@@ -85,10 +87,12 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     out = sys.stdout if settings.transport == "http" else sys.stderr
     console = Console(out, document.specs, _program(sys.argv[0]))
 
-    def started(gateway: app.Started) -> None:
+    def started(gateway: Started) -> None:
         console.started(gateway.endpoint, str(path), _reach(settings, gateway.endpoint))
 
-    app.run(app.Plan(settings, document, environ), started, console.changed)
+    events = Events()
+    events.listen(UpstreamChanged, console.changed)
+    serve(Plan(settings, document, environ), started, events)
     console.stopped()
     return Exit.OK
 

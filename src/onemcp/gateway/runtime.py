@@ -14,7 +14,7 @@ from typing import Final, Self
 from onemcp.core.access import View
 from onemcp.core.catalog import Catalog
 from onemcp.core.changes import RESOURCE_UPDATED, Kind
-from onemcp.core.events import UpstreamChanged
+from onemcp.core.events import Events, UpstreamChanged
 from onemcp.core.lifecycle import State
 from onemcp.core.merge import VERBATIM, Naming, Shelf, merge
 from onemcp.core.offering import Offering
@@ -54,7 +54,12 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
     """All upstreams and the catalog of the moment. Leaving it stops the upstreams."""
 
     def __init__(
-        self, options: Options, opener: Opener, identity: Identity, keyring: Keyring | None = None
+        self,
+        options: Options,
+        opener: Opener,
+        identity: Identity,
+        keyring: Keyring | None = None,
+        events: Events | None = None,
     ) -> None:
         """`keyring` seals what clients are handed; without one a key of this process does."""
         self.options = options
@@ -68,7 +73,7 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         self.owned.on_made = self.watches.restore
         self.notifier = Notifier(options.batch_delay, self.concerns, lambda: self.catalog)
         self.owned.on_changed = self.notifier.changed
-        self.listeners: list[Callable[[UpstreamChanged], None]] = []
+        self.events = events or Events()
         self._specs: tuple[UpstreamSpec, ...] = ()
         self._tags: dict[str, frozenset[str]] = {}
         self._former_tags: dict[str, frozenset[str]] = {}
@@ -242,17 +247,11 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
             self._touch(name, changed)
         if supervisor.life.state is State.READY:
             self.watches.came()
-        if self.listeners:
-            event = UpstreamChanged(
-                name,
-                supervisor.life.state,
-                previous,
-                supervisor.life.reason,
-                supervisor.life.since - supervisor.previous_since,
-                supervisor.listed if supervisor.life.state is State.READY else None,
-            )
-            for listener in self.listeners:
-                listener(event)
+        if self.events.heard(UpstreamChanged):
+            life = supervisor.life
+            offering = supervisor.listed if life.state is State.READY else None
+            seconds = life.since - supervisor.previous_since
+            self.events.emit(UpstreamChanged(name, life.state, previous, life.reason, seconds, offering))
 
     def _touch(self, upstream: str, changed: frozenset[Kind]) -> None:
         """The catalog of the moment no longer stands."""

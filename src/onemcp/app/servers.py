@@ -1,0 +1,54 @@
+"""The runtime and its upstreams."""
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from onemcp import __version__
+from onemcp.app.parts import Plan
+from onemcp.config.document import load
+from onemcp.config.state import StateDir
+from onemcp.core.events import ConfigReloaded, Events
+from onemcp.core.merge import NamePolicy, Naming
+from onemcp.errors import ConfigError
+from onemcp.gateway.runtime import Options, Runtime
+from onemcp.seal.keyring import Keyring
+from onemcp.upstream.negotiate import Identity
+from onemcp.upstream.opener import ChannelOpener
+
+_log = logging.getLogger("onemcp")
+
+
+@asynccontextmanager
+async def running(plan: Plan, events: Events, state: StateDir | None) -> AsyncIterator[Runtime]:
+    """The runtime, without upstreams yet."""
+    settings = plan.settings
+    keyring = Keyring.load(state.session_key) if state is not None else Keyring.ephemeral()
+    options = Options(
+        naming=Naming(NamePolicy(settings.name_policy), settings.name_separator, settings.tool_name_limit),
+        async_loading=settings.enable_async_loading,
+        batch_delay=settings.async_batch_delay / 1000,
+        call_wait=settings.call_wait / 1000,
+        page_size=settings.page_size,
+    )
+    identity = Identity("onemcp", __version__, os.urandom(16).hex())
+    async with (
+        ChannelOpener(identity, plan.environ, settings.max_message_bytes) as opener,
+        Runtime(options, opener, identity, keyring, events) as runtime,
+    ):
+        yield runtime
+
+
+async def reload(plan: Plan, runtime: Runtime, events: Events) -> None:
+    """Read the configuration again; a faulty one changes nothing."""
+    try:
+        document = load(Path(plan.settings.config), plan.environ, plan.settings.name_separator)
+    except ConfigError as error:
+        _log.error("the configuration was not reloaded; the one before stays: %s", error)
+        events.emit(ConfigReloaded(plan.settings.config, str(error)))
+        return
+    await runtime.apply(document.specs)
+    _log.info("the configuration was reloaded")
+    events.emit(ConfigReloaded(plan.settings.config))
