@@ -14,10 +14,11 @@ from tests.support.channels import Upstreams, handshake, spec
 from onemcp.core.access import View
 from onemcp.errors import RpcError
 from onemcp.gateway.asks import MAX_ASKS
-from onemcp.gateway.backchannel import LONGEST, Backchannel
+from onemcp.gateway.backchannel import LONGEST, MAX_ELICITATIONS, Backchannel
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.sessions import Session, Sessions
+from onemcp.gateway.streams import Stream
 from onemcp.seal.keyring import Keyring
 from onemcp.upstream.channel import Request
 from onemcp.wire.envelope import Envelope, encode
@@ -231,9 +232,97 @@ async def test_with_several_calls_in_flight_nobody_is_asked_what_nobody_can_plac
     backchannel.begin("a", ctx(other, session=session()), answered.append, 60.0)
     backchannel.take("a", request(), answered.append)
     assert (one, other) == ([], [])
-    assert "2 clients are being served" in answered[0].decode()
+    assert "2 calls are under way" in answered[0].decode()
+    assert "isolation" in answered[0].decode()
     first.hear(request())
     assert (len(one), other) == (1, []), "where the transport says whose it is, it is that one's"
+
+
+async def test_whoever_cannot_be_asked_may_be_the_cause_as_well() -> None:
+    backchannel, heard, answered = Backchannel(), list[bytes](), list[bytes]()
+    backchannel.begin("a", ctx(heard, session=session()), answered.append, 60.0)
+    deaf = ctx(heard, session=session(b"{}"))
+    deaf.emit = None
+    backchannel.begin("a", deaf, answered.append, 60.0)
+    backchannel.take("a", request(), answered.append)
+    backchannel.take("a", message("error"), answered.append)
+    assert heard == []
+    assert "2 calls are under way" in answered[0].decode()
+
+
+async def test_several_calls_of_one_session_are_that_session_s_all_the_same() -> None:
+    backchannel, heard, answered = Backchannel(), list[bytes](), list[bytes]()
+    client = session()
+    calls = [backchannel.begin("a", ctx(heard, session=client), answered.append, 60.0) for _ in range(3)]
+    backchannel.take("a", request(), answered.append)
+    backchannel.take("a", request(request_id=8), answered.append)
+    first, second = (json.loads(message)["id"] for message in heard)
+    backchannel.end(calls[0])
+    backchannel.end(calls[1])
+    assert answered == [], "any of them may have asked"
+    client.asks.answer(answer(first, {"role": "assistant"}))
+    assert answered == [b'{"jsonrpc":"2.0","id":7,"result":{"role":"assistant"}}']
+    backchannel.end(calls[2])
+    client.asks.answer(answer(second, {}))
+    assert json.loads(answered[1])["id"] == 8
+    assert "is over" in answered[1].decode()
+
+
+@pytest.mark.parametrize(
+    ("declared", "method", "params", "is_asked"),
+    [
+        (b'{"elicitation":{}}', "elicitation/create", {"mode": "form"}, True),
+        (b'{"elicitation":{}}', "elicitation/create", {"mode": "url"}, False),
+        (b'{"elicitation":{"url":{}}}', "elicitation/create", {"mode": "url"}, True),
+        (b'{"sampling":{}}', "sampling/createMessage", {"tools": []}, False),
+        (b'{"sampling":{"tools":{}}}', "sampling/createMessage", {"tools": []}, True),
+    ],
+)
+async def test_a_mode_has_to_be_declared(
+    declared: bytes, method: str, params: object, is_asked: bool
+) -> None:
+    backchannel, heard, answered = Backchannel(), list[bytes](), list[bytes]()
+    backchannel.begin("a", ctx(heard, session=session(declared)), answered.append, 60.0)
+    backchannel.take("a", Envelope("2.0", Raw(b"1"), method, Raw(encode(params))), answered.append)
+    assert (bool(heard), bool(answered)) == (is_asked, not is_asked)
+
+
+def elicited(elicitation: object) -> Envelope:
+    params = Raw(encode({"elicitationId": elicitation}))
+    return Envelope("2.0", method="notifications/elicitation/complete", params=params)
+
+
+async def test_a_visit_that_is_done_is_told_in_its_call_while_there_is_one() -> None:
+    backchannel, heard = Backchannel(), list[bytes]()
+    client = session(b'{"elicitation":{"url":{}}}')
+    client.listener = Stream(View())
+    call = backchannel.begin("a", ctx(heard, session=client), lambda _: None, 60.0)
+    for elicitation in ("e1", "e2"):
+        question = {"mode": "url", "elicitationId": elicitation}
+        call.hear(Envelope("2.0", Raw(b"1"), "elicitation/create", Raw(encode(question))))
+    backchannel.take("b", elicited("e1"), lambda _: None)
+    assert len(heard) == 2, "another upstream cannot say so"
+    call.hear(elicited("e1"))
+    assert json.loads(heard[2])["params"] == {"elicitationId": "e1"}
+    backchannel.end(call)
+    backchannel.take("a", elicited("e2"), lambda _: None)
+    backchannel.take("a", elicited("e2"), lambda _: None)
+    assert len(heard) == 3
+    client.listener.end()
+    assert b'"e2"' in (await client.listener.next() or b"")
+    assert await client.listener.next() is None
+
+
+async def test_visits_that_are_never_done_are_forgotten() -> None:
+    backchannel, client = Backchannel(), session()
+    client.listener = Stream(View())
+    for number in range(MAX_ELICITATIONS + 1):
+        backchannel.expect("a", Raw(encode({"elicitationId": number})), client)
+    backchannel.take("a", elicited(0), lambda _: None)
+    backchannel.take("a", elicited(1), lambda _: None)
+    client.listener.end()
+    assert b'"elicitationId":1' in (await client.listener.next() or b"")
+    assert await client.listener.next() is None
 
 
 async def test_the_end_of_the_call_ends_its_questions() -> None:

@@ -67,3 +67,10 @@ def test_a_damaged_key_is_told_with_its_place(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="choose another --state-dir"):
         Keyring.load(tmp_path / "missing" / "session.key")
+
+
+def test_a_purpose_may_need_longer_tokens() -> None:
+    ring = Keyring.ephemeral()
+    token = ring.seal("p", b"x" * 100_000)
+    assert ring.open("p", token) is None
+    assert ring.open("p", token, limit=200_000) == b"x" * 100_000

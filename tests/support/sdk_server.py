@@ -27,9 +27,16 @@ def command(name: str) -> list[str]:
 @contextmanager
 def served(name: str) -> Iterator[str]:
     """It over streamable HTTP, in both eras, in a thread; its address."""
+    with serving(build(name)) as url:
+        yield url
+
+
+@contextmanager
+def serving(server: Any) -> Iterator[str]:
+    """The same of any server of the SDK."""
     import uvicorn
 
-    config = uvicorn.Config(build(name).streamable_http_app(), ws="none", log_config=None)
+    config = uvicorn.Config(server.streamable_http_app(), ws="none", log_config=None)
     web = uvicorn.Server(config)
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))

@@ -106,3 +106,13 @@ def test_an_unknown_resource_has_the_code_of_the_client_s_era() -> None:
         == b"-32002"
     )
     assert adapt_error(old, "tools/call", Era.HANDSHAKE, Era.STATELESS) is old
+
+
+def test_a_url_that_must_be_visited_is_no_error_of_the_stateless_era() -> None:
+    error = Raw(encode({"code": -32042, "message": "m", "data": {"x": 1}}))
+    for method in ("tools/call", "resources/read"):
+        adapted = adapt_error(error, method, Era.HANDSHAKE, Era.STATELESS)
+        assert bytes(adapted) == b'{"code":-32603,"message":"m","data":{"x":1}}'
+        assert adapt_error(error, method, Era.HANDSHAKE, Era.HANDSHAKE) is error
+    other = Raw(encode({"code": 1, "message": "-32042"}))
+    assert adapt_error(other, "tools/call", Era.HANDSHAKE, Era.STATELESS) is other

@@ -3,12 +3,13 @@
 Progress is told apart by a token of ours, which the upstream repeats; what the client called it is put back before
 the message goes on. Log messages are exact where the transport says which request they belong to (HTTP); on a shared
 child they belong to the one call in flight, and to the gateway's own log if there are several or none. The same holds
-for what an upstream asks of a client, which is refused where nothing says whose call it is.
+for what an upstream asks of a client, which is refused where nothing says whose call it is. That an elicitation at a
+URL is complete goes to the session that was asked, whether its call is still under way or not.
 """
 
 import asyncio
 import logging
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable, Iterable
 from itertools import count
 from typing import Final
 
@@ -16,57 +17,99 @@ import msgspec
 from msgspec import Raw
 
 from onemcp.errors import RpcError
-from onemcp.gateway.asks import CAPABILITY, Respond, refusal
+from onemcp.gateway.asks import NO_CLIENT, UNDECLARED, Asked, Asks, Respond, not_offered, refusal
 from onemcp.gateway.calls import CANCELLED
 from onemcp.gateway.context import CallContext
-from onemcp.wire.envelope import ABSENT, Envelope, encode, notification, open_object, success
+from onemcp.gateway.sessions import Session
+from onemcp.wire.capabilities import Required, required
+from onemcp.wire.envelope import (
+    ABSENT,
+    METHOD_NOT_FOUND,
+    Envelope,
+    encode,
+    notification,
+    open_object,
+    success,
+)
+from onemcp.wire.inbound import MISSING_CAPABILITY
+from onemcp.wire.inputs import ELICIT, ELICITATION_ID
 from onemcp.wire.loglevel import passes
+from onemcp.wire.revisions import Era
 
 PROGRESS: Final = "notifications/progress"
 MESSAGE: Final = "notifications/message"
+ELICITED: Final = "notifications/elicitation/complete"
 TICK: Final = 0.5
 """Seconds between two looks at the deadlines of all calls."""
 LONGEST: Final = 3600.0
 """Seconds that no call outlasts, whatever progress it shows."""
 TOKEN: Final = "progressToken"  # noqa: S105 - the protocol's word for a name, not a secret
 
+MAX_ELICITATIONS: Final = 1000
+"""Elicitations at a URL whose end is waited for; of more the oldest are forgotten."""
+
 Source = Hashable
 """The connection that a message comes from, told apart by identity; its `str` is the upstream's name."""
+
+_SEVERAL: Final = (
+    '{} calls are under way, and nothing says whose question this is; "isolation": "session" in the entry of this '
+    "server gives every session a connection of its own"
+)
 
 _log = logging.getLogger("onemcp.gateway")
 _upstream_log = logging.getLogger("onemcp.upstream.message")
 
 
 class Call:
-    """One call under way, as far as messages about it go.
+    """One call under way, as far as messages about it go."""
 
-    What most calls never need are defaults of the class, because every call makes one of these.
-    """
-
-    token: Raw = ABSENT
-    """The client's progress token."""
-    own: int = 0
-    """Ours; 0 if the client asked for no progress."""
-    is_overdue: bool = False
-    """It was ended because its time was over."""
-    asked: set[bytes] | None = None
-    """The questions that were put to its client."""
+    __slots__ = (
+        "_backchannel",
+        "_began",
+        "_ctx",
+        "_timeout",
+        "asked",
+        "deadline",
+        "is_overdue",
+        "lacking",
+        "own",
+        "respond",
+        "source",
+    )
 
     def __init__(
         self, backchannel: "Backchannel", source: Source, ctx: CallContext, respond: Respond, timeout: float
     ) -> None:
         self._backchannel = backchannel
         self._ctx = ctx
-        self._began = backchannel.loop.time()
+        self._began = began = backchannel.time()
         self._timeout = timeout
-        self.deadline = self._began + timeout
+        self.deadline = began + timeout
         self.source = source
         self.respond = respond
         """Answers a request of the upstream."""
+        self.own = 0
+        """Our progress token; 0 if the client asked for no progress."""
+        self.is_overdue = False
+        """It was ended because its time was over."""
+        self.asked: set[bytes] | None = None
+        """The questions that were put to its client."""
+        self.lacking: Required | None = None
+        """What was asked for in it and its stateless client has not declared."""
+
+    @property
+    def asks(self) -> Asked:
+        """Whoever can be asked."""
+        ctx = self._ctx
+        if ctx.asks is not None:
+            return ctx.asks
+        if ctx.session is not None:
+            return ctx.session.asks
+        return UNDECLARED if ctx.era is Era.STATELESS else NO_CLIENT
 
     def watch(self, token: Raw) -> Raw:
         """The token to ask for progress with, in place of the client's own one."""
-        self.token = token
+        self._ctx.token = token
         self.own = self._backchannel.claim(self)
         return Raw(b"%d" % self.own)
 
@@ -81,8 +124,7 @@ class Call:
 
     def check_deadline(self, now: float) -> None:
         """End the call if its time is over; while its client is asked something the time stands still."""
-        session = self._ctx.session
-        if self.asked and session is not None and session.asks.has_any(self.asked):
+        if self.asked and self.asks.has_any(self.asked):
             self.prolong(now)
         if now >= self.deadline and self._ctx.task is not None:
             self.is_overdue = True
@@ -101,49 +143,65 @@ class Call:
         """Send a message to the client; False if it could not take it."""
         return self._ctx.emit is not None and self._ctx.emit(message)
 
+    def progress(self, params: dict[str, Raw]) -> None:
+        """Pass on a sign of progress under the client's token, if it has given one."""
+        self.prolong(self._backchannel.time())
+        if self._ctx.token is not None:
+            params[TOKEN] = self._ctx.token
+            self.tell(notification(PROGRESS, encode(params)))
+
     def log(self, envelope: Envelope) -> None:
         """Pass on a log message, if the client asked for such."""
         if passes(_severity(envelope), self._ctx.log_level):
             self.tell(notification(MESSAGE, bytes(envelope.params)))
 
-    def objection(self, method: str) -> str:
-        """Why the client of this call cannot be asked this; empty if it can."""
-        session = self._ctx.session
-        return session.asks.objection(method) if session is not None else "the client takes no requests"
-
-    def ask(self, envelope: Envelope) -> None:
-        """Put a request of the upstream to the client, or refuse it."""
+    def ask(self, envelope: Envelope) -> bytes | None:
+        """Put a request of the upstream to the client, or refuse it; the key that it has with the client."""
         if envelope.method == "ping":
             self.respond(success(envelope.id, b"{}"))
-            return
-        objection = self.objection(envelope.method)
-        session = self._ctx.session
-        if objection or session is None:
-            self.respond(refusal(envelope, objection))
-            return
-        key, request = session.asks.put(envelope, self.respond)
+            return None
+        asks = self.asks
+        why = not_offered(envelope) or asks.refusal(envelope)
+        if why is not None:
+            self._refuse(envelope, why)
+            return None
+        key = asks.ask(envelope, self.respond, self.tell)
+        self.belongs(key)
+        if envelope.method == ELICIT and self._ctx.session is not None:
+            self._backchannel.expect(self.source, envelope.params, self._ctx.session)
+        return key
+
+    def belongs(self, key: bytes) -> None:
+        """A question was asked in this call, as far as anybody can tell."""
         if self.asked is None:
             self.asked = set()
         self.asked.add(key)
-        if not self.tell(request):
-            session.asks.abandon(key)
+
+    def _refuse(self, envelope: Envelope, why: RpcError) -> None:
+        if why.code == MISSING_CAPABILITY:
+            self.lacking = self.lacking or {}
+            for name, parts in required(envelope.method, envelope.params).items():
+                self.lacking.setdefault(name, {}).update(parts)
+        self.respond(refusal(envelope, why))
 
     def withdraw(self, upstream_id: Raw) -> bool:
         """The upstream cancels what it asked; False if it did not ask that in this call."""
-        session = self._ctx.session
-        key = session.asks.key_of(upstream_id, self.asked or set()) if session is not None else None
-        if session is None or key is None:
+        key = self.asks.key_of(upstream_id, self.asked) if self.asked else None
+        if key is None:
             return False
-        session.asks.abandon(key)
-        self.tell(notification(CANCELLED, b'{"requestId":%b}' % key))
+        self.asks.withdraw(key, self.tell)
         return True
 
-    def close(self) -> None:
-        """The call is over, and so is all that was asked in it."""
-        session = self._ctx.session
-        if session is not None:
-            for key in self.asked or ():
-                session.asks.abandon(key)
+    def close(self, others: Iterable["Call"]) -> None:
+        """The call is over, and so is all that was asked in it, and in none of the others."""
+        going_on = {key for other in others for key in other.asked or ()}
+        for key in (self.asked or set()) - going_on:
+            self.asks.abandon(key)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether its client takes messages while it is answered."""
+        return self._ctx.emit is not None
 
 
 class Backchannel:
@@ -152,9 +210,11 @@ class Backchannel:
     def __init__(self) -> None:
         self._calls: dict[Source, set[Call]] = {}
         self._watched: dict[int, Call] = {}
+        self._elicited: dict[tuple[Source, bytes], Session] = {}
         self._tokens = count(1)
         self._timer: asyncio.TimerHandle | None = None
-        self.loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
+        self.time = self._loop.time
         self.unclaimed = 0
         """Messages that belonged to no call (any more)."""
 
@@ -170,7 +230,7 @@ class Backchannel:
         """A call to an upstream begins, which has `timeout` seconds from here and from each sign of progress."""
         call = Call(self, source, ctx, respond, timeout)
         if self._timer is None:
-            self._timer = self.loop.call_later(TICK, self._check_deadlines)
+            self._timer = self._loop.call_later(TICK, self._check_deadlines)
         calls = self._calls.get(source)
         if calls is None:
             calls = self._calls[source] = set()
@@ -179,9 +239,10 @@ class Backchannel:
 
     def end(self, call: Call) -> None:
         """It is over; nothing about it is heard any more."""
-        self._calls[call.source].discard(call)
+        calls = self._calls[call.source]
+        calls.discard(call)
         if call.asked:
-            call.close()
+            call.close(calls)
         if call.own:
             del self._watched[call.own]
 
@@ -192,12 +253,12 @@ class Backchannel:
 
     def _check_deadlines(self) -> None:
         self._timer = None
-        now = self.loop.time()
+        now = self._loop.time()
         for calls in self._calls.values():
             for call in list(calls):
                 call.check_deadline(now)
         if any(self._calls.values()):
-            self._timer = self.loop.call_later(TICK, self._check_deadlines)
+            self._timer = self._loop.call_later(TICK, self._check_deadlines)
 
     def claim(self, call: Call) -> int:
         """A fresh token for the progress of a call."""
@@ -210,42 +271,58 @@ class Backchannel:
         if envelope.is_request:
             self._take_request(source, envelope, respond)
         elif envelope.method == CANCELLED:
-            requested = _members(envelope).get("requestId", ABSENT)
+            requested = _members(envelope.params).get("requestId", ABSENT)
             any(call.withdraw(requested) for call in self._calls.get(source, ()))
         elif envelope.method == PROGRESS:
             self._take_progress(source, envelope)
         elif envelope.method == MESSAGE:
             self._take_message(source, envelope)
+        elif envelope.method == ELICITED:
+            self._take_elicited(source, envelope)
 
     def _take_progress(self, source: Source, envelope: Envelope) -> None:
-        params = _members(envelope)
+        params = _members(envelope.params)
         token = bytes(params.get(TOKEN, ABSENT))
         call = self._watched.get(int(token)) if token.isdigit() and len(token) < 20 else None
         if call is None or call.source is not source:
             self.unclaimed += 1
             _log.debug("%s: progress that nobody waits for", source)
             return
-        call.prolong(self.loop.time())
-        params[TOKEN] = call.token
-        call.tell(notification(PROGRESS, encode(params)))
+        call.progress(params)
 
     def _take_request(self, source: Source, envelope: Envelope, respond: Respond) -> None:
-        """Exactly one call whose client can be asked: it is that one's. With several nobody can say whose."""
-        if envelope.method not in CAPABILITY:
-            respond(refusal(envelope, f"{envelope.method} is not offered to this server"))
+        """All calls that are under way are one client's: it is that one's. With several nobody can say whose."""
+        calls = self._calls.get(source, ())
+        why = not_offered(envelope)
+        if why is None and (len(calls) == 1 or _are_of_one_session(calls)):
+            first = max(calls, key=lambda call: call.is_heard)
+            key = first.ask(envelope)
+            if key is not None:
+                for call in calls:
+                    call.belongs(key)
             return
-        calls = self._calls.get(source, set())
-        able = [call for call in calls if not call.objection(envelope.method)]
-        if len(able) == 1:
-            able[0].ask(envelope)
-        elif able:
-            what = (
-                f"{len(able)} clients are being served; only a connection of its own could tell whose this is"
-            )
-            respond(refusal(envelope, what))
-        else:
-            reasons = {call.objection(envelope.method) for call in calls} or {"no call is being answered"}
-            respond(refusal(envelope, "; ".join(sorted(reasons))))
+        what = _SEVERAL.format(len(calls)) if calls else "no call is being answered"
+        respond(refusal(envelope, why or RpcError(METHOD_NOT_FOUND, what)))
+
+    def expect(self, source: Source, elicitation: Raw, session: Session) -> None:
+        """A session is sent to a URL: it is told when the upstream says that this is done."""
+        members = _members(elicitation)
+        if ELICITATION_ID in members:
+            self._elicited[source, bytes(members[ELICITATION_ID])] = session
+            if len(self._elicited) > MAX_ELICITATIONS:
+                del self._elicited[next(iter(self._elicited))]
+
+    def _take_elicited(self, source: Source, envelope: Envelope) -> None:
+        """On the stream of a call of that session in which it was asked, if there is one, else on its own stream."""
+        elicitation = bytes(_members(envelope.params).get(ELICITATION_ID, ABSENT))
+        session = self._elicited.pop((source, elicitation), None)
+        if session is None:
+            self.unclaimed += 1
+            return
+        message = notification(ELICITED, bytes(envelope.params))
+        asking = (call for call in self._calls.get(source, ()) if call.asked and call.asks is session.asks)
+        if not any(call.tell(message) for call in asking):
+            session.tell(str(source), message)
 
     def _take_message(self, source: Source, envelope: Envelope) -> None:
         calls = self._calls.get(source)
@@ -256,15 +333,20 @@ class Backchannel:
             _upstream_log.info("%s: %s", source, bytes(envelope.params)[:1000].decode(errors="replace"))
 
 
+def _are_of_one_session(calls: Collection[Call]) -> bool:
+    asked = {id(call.asks): call.asks for call in calls}
+    return len(asked) == 1 and all(isinstance(asks, Asks) for asks in asked.values())
+
+
 def _severity(envelope: Envelope) -> str:
     try:
-        return msgspec.json.decode(_members(envelope).get("level", b""), type=str)
+        return msgspec.json.decode(_members(envelope.params).get("level", b""), type=str)
     except msgspec.DecodeError:
         return ""
 
 
-def _members(envelope: Envelope) -> dict[str, Raw]:
+def _members(params: Raw) -> dict[str, Raw]:
     try:
-        return open_object(envelope.params)
+        return open_object(params)
     except RpcError:
         return {}

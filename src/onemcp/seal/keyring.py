@@ -14,7 +14,8 @@ _VERSION: Final = "v1"
 _NONCE: Final = 12
 _KEY_BYTES: Final = 32
 MAX_TOKEN: Final = 1024
-"""Longest token handed out or looked at, in characters: it has to fit into a header of any proxy."""
+"""Longest token that is looked at, in characters, unless the purpose needs more: it has to fit into a header of any
+proxy."""
 
 
 class Keyring:
@@ -57,10 +58,10 @@ class Keyring:
         sealed = self._cipher.encrypt(nonce, payload, purpose.encode())
         return f"{_VERSION}.{_text(nonce + sealed)}"
 
-    def open(self, purpose: str, token: str) -> bytes | None:
-        """The payload of a token of ours; None for anything else."""
+    def open(self, purpose: str, token: str, limit: int = MAX_TOKEN) -> bytes | None:
+        """The payload of a token of ours of at most `limit` characters; None for anything else."""
         version, _, text = token.partition(".")
-        if version != _VERSION or len(token) > MAX_TOKEN:
+        if version != _VERSION or len(token) > limit:
             return None
         try:
             data = urlsafe_b64decode(text + "=" * (-len(text) % 4))

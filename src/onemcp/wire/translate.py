@@ -7,6 +7,7 @@ from msgspec import Raw
 
 from onemcp.errors import RpcError
 from onemcp.wire.envelope import ABSENT, INTERNAL_ERROR, INVALID_PARAMS, encode, open_object
+from onemcp.wire.inputs import RESPONSES, STATE, URL_REQUIRED
 from onemcp.wire.revisions import LATEST_STATELESS, Era
 
 VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
@@ -15,12 +16,17 @@ CAPABILITIES_KEY: Final = "io.modelcontextprotocol/clientCapabilities"
 LOG_LEVEL_KEY: Final = "io.modelcontextprotocol/logLevel"
 SERVER_KEY: Final = "io.modelcontextprotocol/serverInfo"
 
+_HANDSHAKE: Final = Era.HANDSHAKE
+_STATELESS: Final = (
+    Era.STATELESS
+)  # Python takes as long for a member of an enumeration as for all the rest of a test.
 _PER_REQUEST: Final = (VERSION_KEY, CLIENT_KEY, CAPABILITIES_KEY, LOG_LEVEL_KEY)
 _STATELESS_ONLY: Final = ("resultType", "ttlMs", "cacheScope")
 _ANSWERED: Final = ("sampling", "elicitation", "roots")
-_CONTINUATION: Final = ("inputResponses", "requestState")
+_CONTINUATION: Final = (RESPONSES, STATE)
 _CACHEABLE: Final = frozenset({"resources/read"})
 _UNKNOWN_RESOURCE: Final = -32002
+_URL_REQUIRED: Final = b"%d" % URL_REQUIRED
 
 
 def stateless_meta(client_info: Raw) -> dict[str, Raw]:
@@ -40,15 +46,15 @@ def adapt_params(
     `own` are the members of `stateless_meta`; `log_level` is what the client asked for, empty for nothing. No more is
     claimed than the client can do, and its identity is never ours.
     """
-    if target is Era.HANDSHAKE and source is Era.HANDSHAKE:
+    if target is _HANDSHAKE and source is _HANDSHAKE:
         return
     meta = open_object(params["_meta"]) if "_meta" in params else {}
     declared = meta.get(CAPABILITIES_KEY, ABSENT)
     for key in _PER_REQUEST:
         meta.pop(key, None)
-    if target is Era.STATELESS:
+    if target is _STATELESS:
         meta.update(own)
-        if source is Era.STATELESS:
+        if source is _STATELESS:
             meta[CAPABILITIES_KEY] = carried(declared)
         if log_level:
             meta[LOG_LEVEL_KEY] = Raw(encode(log_level))
@@ -78,7 +84,7 @@ def adapt_result(result: Raw, method: str, source: Era, target: Era) -> Raw:
     if source is target:
         return result
     members = open_object(result)
-    if target is Era.HANDSHAKE:
+    if target is _HANDSHAKE:
         for key in _STATELESS_ONLY:
             members.pop(key, None)
     else:
@@ -90,23 +96,31 @@ def adapt_result(result: Raw, method: str, source: Era, target: Era) -> Raw:
 
 
 def adapt_error(error: Raw, method: str, source: Era, target: Era) -> Raw:
-    """An upstream's error object as a client of the other era expects it: an unknown resource has another code.
+    """An upstream's error object as a client of the other era expects it: some have another code there.
 
     Raises:
         RpcError: it is no object.
 
-    Source: resources, error handling (2025-11-25: -32002; 2026-07-28: -32602 with the URI in `data`).
+    Source: resources, error handling (2025-11-25: -32002; 2026-07-28: -32602 with the URI in `data`); -32042 has no
+    meaning in the stateless era.
     """
     if bytes(error)[:1] != b"{":
         raise RpcError(INTERNAL_ERROR, "not an error object")
-    if source is target or method != "resources/read":
+    if source is target:
+        return error
+    if target is _STATELESS and _URL_REQUIRED in bytes(error):
+        members = open_object(error)
+        if bytes(members.get("code", b"")) == _URL_REQUIRED:
+            members["code"] = Raw(b"%d" % INTERNAL_ERROR)
+            return Raw(encode(members))
+    if method != "resources/read":
         return error
     members = open_object(error)
     code = bytes(members.get("code", b""))
-    if target is Era.STATELESS and code == b"%d" % _UNKNOWN_RESOURCE:
+    if target is _STATELESS and code == b"%d" % _UNKNOWN_RESOURCE:
         members["code"] = Raw(b"%d" % INVALID_PARAMS)
     elif (
-        target is Era.HANDSHAKE
+        target is _HANDSHAKE
         and code == b"%d" % INVALID_PARAMS
         and "uri" in open_object(members.get("data", b""))
     ):
