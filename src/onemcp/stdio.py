@@ -17,6 +17,7 @@ from onemcp.errors import RpcError
 from onemcp.gateway.calls import CANCELLED, Calls
 from onemcp.gateway.context import DEFAULT_LOG_LEVEL, CallContext
 from onemcp.gateway.dispatch import Dispatcher
+from onemcp.gateway.owned import ROOTS_CHANGED
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.sessions import Session, Ticket
 from onemcp.gateway.streams import Stream
@@ -140,6 +141,8 @@ class StdioEdge:
                 stream = self._subscriptions.pop(bytes(requested), None)
                 if stream is not None:
                     stream.end()
+        elif envelope.method == ROOTS_CHANGED and self._session is not None:
+            self._runtime.owned.roots_changed(self._session)
 
     async def _dispatch(self, envelope: Envelope, task: asyncio.Task[None]) -> bytes:
         params = open_object(envelope.params)
@@ -153,7 +156,8 @@ class StdioEdge:
             if version not in STATELESS_REVISIONS:
                 raise unsupported(version)
             if envelope.method == "subscriptions/listen":
-                return self._listen(envelope)
+                await self._listen(envelope)
+                return b""
             level = log_level(bytes(envelope.params), envelope)
             self._runtime.want_logs(level)
             context = CallContext(Era.STATELESS, LATEST_STATELESS, View(), emit=self._emit, log_level=level)
@@ -175,10 +179,15 @@ class StdioEdge:
             raise RpcError(INVALID_PARAMS, '"protocolVersion" must be a string') from None
         revision = negotiate(offered)
         result = await self._dispatcher.hello(CallContext(Era.HANDSHAKE, revision, View()))
-        if self._session is None:
-            self._subscribe(b"", Stream(View()))
         capabilities = params.get("capabilities", Raw(b"{}"))
-        self._session = Session("", Ticket("stdio", revision, math.inf, "", capabilities))
+        session = Session("", Ticket("stdio", revision, math.inf, "", capabilities))
+        if self._session is None:
+            session.listener = Stream(View())
+            self._listen_on(b"", session.listener)
+        else:
+            session.listener = self._session.listener
+            self._runtime.forget(self._session)
+        self._session = session
         return success(envelope.id, result)
 
     def _context(self) -> CallContext:
@@ -188,19 +197,25 @@ class StdioEdge:
         level = (session.log_level if session is not None else "") or DEFAULT_LOG_LEVEL
         return CallContext(Era.HANDSHAKE, revision, View(), session, emit=self._emit, log_level=level)
 
-    def _listen(self, envelope: Envelope) -> bytes:
-        wanted = subscribe(envelope, View())
-        self._subscribe(bytes(envelope.id), wanted.stream, wanted.result)
-        return wanted.acknowledgement
+    async def _listen(self, envelope: Envelope) -> None:
+        """Begin a subscription, whose acknowledgement is the first message on its stream."""
+        context = CallContext(Era.STATELESS, LATEST_STATELESS, View())
+        wanted = await subscribe(self._runtime, context, envelope)
+        self._listen_on(bytes(envelope.id), wanted.stream, wanted.acknowledgement, wanted.result)
 
-    def _subscribe(self, key: bytes, stream: Stream, last: bytes = b"") -> None:
+    def _listen_on(self, key: bytes, stream: Stream, first: bytes = b"", last: bytes = b"") -> None:
         self._subscriptions[key] = stream
-        self._listeners.create_task(self._pump(key, stream, last))
+        self._listeners.create_task(self._pump(key, stream, first, last))
 
-    async def _pump(self, key: bytes, stream: Stream, last: bytes) -> None:
-        with self._runtime.notifier.listening(stream):
-            while (message := await stream.next()) is not None:
-                await self._write(message)
+    async def _pump(self, key: bytes, stream: Stream, first: bytes, last: bytes) -> None:
+        try:
+            with self._runtime.notifier.listening(stream):
+                if first:
+                    await self._write(first)
+                while (message := await stream.next()) is not None:
+                    await self._write(message)
+        finally:
+            self._runtime.watches.forget(stream)
         if self._subscriptions.pop(key, None) is not None and last:
             await self._write(last)
 

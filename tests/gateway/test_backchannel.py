@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 from tests.gateway.conftest import Running
-from tests.support.channels import Upstreams, handshake, spec
+from tests.support.channels import Upstreams, handshake, spec, until
 
 from onemcp.core.access import View
 from onemcp.errors import RpcError
@@ -376,7 +376,16 @@ async def test_a_call_whose_time_is_over_is_ended_and_says_so(running: Running) 
                 ctx([]), Envelope("2.0", method="tools/call", params=Raw(encode({"name": "a_1mcp_t"})))
             )
         assert caught.value.code == -32001
-        assert len(runtime.backchannel) == 0
+        await until(lambda: len(runtime.backchannel) == 0)
+
+
+async def test_several_calls_of_one_session_share_its_log_messages() -> None:
+    backchannel, heard = Backchannel(), list[bytes]()
+    client = session()
+    for _ in range(2):
+        backchannel.begin("a", ctx(heard, "info", client), refused, 60.0)
+    backchannel.take("a", message("error"), refused)
+    assert len(heard) == 1
 
 
 async def test_progress_and_open_questions_move_the_deadline() -> None:

@@ -271,3 +271,60 @@ async def test_with_its_connection_a_session_loses_what_only_that_offered(runnin
         assert names(runtime, of(mine)) == ["a_1mcp_t", "a_1mcp_secret"]
         await until(lambda: runtime.owned.count("a") == 0)
         assert names(runtime, of(mine)) == ["a_1mcp_t"]
+
+
+async def test_what_its_own_connection_asks_outside_any_call_is_asked_on_its_session_s_stream(
+    running: Running,
+) -> None:
+    upstreams = Upstreams(a=handshake("t"))
+    mine = session('{"roots":{},"sampling":{}}')
+    async with running(upstreams, specs=isolated()) as runtime:
+        await call(runtime, of(mine))
+        channel = upstreams.last("a")
+        question = Envelope("2.0", id=Raw(b"7"), method="roots/list")
+        channel.inbound(question)
+        assert b"error" in channel.sent[-1], "nobody listens"
+        heard = mine.listener = Stream(View())
+        channel.inbound(question)
+        asked = json.loads(await heard.next() or b"")
+        assert asked["method"] == "roots/list"
+        mine.asks.answer(Envelope("2.0", id=Raw(encode(asked["id"])), result=Raw(b'{"roots":[]}')))
+        assert json.loads(channel.sent[-1]) == {"jsonrpc": "2.0", "id": 7, "result": {"roots": []}}
+        shared = upstreams.channels["a"][0]
+        shared.inbound(question)
+        assert b"error" in shared.sent[-1]
+
+
+async def test_what_its_own_connection_logs_outside_any_call_is_heard_at_its_level(running: Running) -> None:
+    upstreams = Upstreams(a=handshake("t"))
+    mine = session()
+    mine.listener = heard = Stream(View())
+    async with running(upstreams, specs=isolated()) as runtime:
+        await call(runtime, of(mine))
+        for level in ("debug", "error"):
+            params = Raw(encode({"level": level, "data": level}))
+            upstreams.last("a").inbound(Envelope("2.0", method="notifications/message", params=params))
+        assert json.loads(await heard.next() or b"")["params"]["data"] == "error"
+
+
+async def test_that_a_client_has_other_roots_is_told_on_its_own_connections(running: Running) -> None:
+    upstreams = Upstreams(a=handshake("t"))
+    mine = session('{"roots":{"listChanged":true}}')
+    async with running(upstreams, specs=isolated()) as runtime:
+        await call(runtime, of(mine))
+        shared, own = upstreams.channels["a"]
+        runtime.owned.roots_changed(mine)
+        await until(lambda: b"notifications/roots/list_changed" in own.sent)
+        assert b"notifications/roots/list_changed" not in shared.sent
+
+
+async def test_an_upstream_that_asks_in_a_call_gets_the_roots_of_its_entry(running: Running) -> None:
+    def asking(request: Request) -> object:
+        assert request.sink is not None
+        request.sink(Envelope("2.0", id=Raw(b"1"), method="roots/list"))
+        return {"content": []}
+
+    upstreams = Upstreams(a=handshake("t", **{"tools/call": asking}))
+    async with running(upstreams, specs=[spec("a", roots=Roots((("file:///a", ""),)))]) as runtime:
+        await call(runtime, of(session()))
+        assert b'"uri":"file:///a"' in upstreams.last("a").sent[-1]

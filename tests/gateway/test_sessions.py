@@ -111,12 +111,14 @@ async def test_made_up_ids_are_not_found() -> None:
 
 
 def test_large_capabilities_still_fit_into_a_header() -> None:
-    large = b'{"experimental":{"x":"%b"},"sampling":{"tools":{}},"roots":{"listChanged":true}}' % (
-        b"y" * 9000
+    large = (
+        b'{"experimental":{"x":"%b"},"sampling":{"tools":{},"x":{}},"elicitation":{"url":{}},"roots":{"listChanged":true}}'
+        % (b"y" * 9000)
     )
     session = Sessions(ring).open("2025-11-25", "a" * 64, Raw(large), 0.0)
     assert len(session.token) <= MAX_TOKEN
-    assert bytes(session.capabilities) == b'{"roots":{},"sampling":{}}'
+    kept = b'{"elicitation":{"url":{}},"roots":{"listChanged":{}},"sampling":{"tools":{}}}'
+    assert bytes(session.capabilities) == kept
 
 
 async def test_memory_is_bounded_and_a_forgotten_session_comes_back() -> None:

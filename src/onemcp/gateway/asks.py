@@ -3,6 +3,7 @@
 An ask lives in whom it was put to, so nobody else can answer it, and ends with its call.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -116,7 +117,9 @@ class Asks(OpenAsks):
 
     __slots__ = ("_capabilities",)
 
-    _numbers = count(1)
+    _numbers = count(
+        int.from_bytes(os.urandom(5), "big")
+    )  # a late answer to an earlier process is no answer here
 
     def __init__(self, capabilities: Raw) -> None:
         super().__init__()

@@ -9,18 +9,22 @@ URL is complete goes to the session that was asked, whether its call is still un
 
 import asyncio
 import logging
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
+from dataclasses import replace
 from itertools import count
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import msgspec
 from msgspec import Raw
 
+from onemcp.core.access import View
 from onemcp.errors import RpcError
 from onemcp.gateway.asks import NO_CLIENT, UNDECLARED, Asked, Asks, Respond, not_offered, refusal
 from onemcp.gateway.calls import CANCELLED
-from onemcp.gateway.context import CallContext
+from onemcp.gateway.context import DEFAULT_LOG_LEVEL, CallContext
 from onemcp.gateway.sessions import Session
+from onemcp.upstream.supervisor import Supervisor
 from onemcp.wire.capabilities import Required, required
 from onemcp.wire.envelope import (
     ABSENT,
@@ -157,8 +161,9 @@ class Call:
 
     def ask(self, envelope: Envelope) -> bytes | None:
         """Put a request of the upstream to the client, or refuse it; the key that it has with the client."""
-        if envelope.method == "ping":
-            self.respond(success(envelope.id, b"{}"))
+        own = _own_answer(self.source, envelope)
+        if own is not None:
+            self.respond(own)
             return None
         asks = self.asks
         why = not_offered(envelope) or asks.refusal(envelope)
@@ -198,6 +203,15 @@ class Call:
         for key in (self.asked or set()) - going_on:
             self.asks.abandon(key)
 
+    def attend(self, respond: Respond, log_level: str) -> None:
+        """The connection, or what its client wants to hear, may be another one now."""
+        self.respond = respond
+        self._ctx.log_level = log_level
+
+    def silence(self) -> None:
+        """Its client does not wait any more: nothing reaches it, and nothing ends it."""
+        self._ctx = replace(self._ctx, emit=None, task=None)
+
     @property
     def is_heard(self) -> bool:
         """Whether its client takes messages while it is answered."""
@@ -211,6 +225,9 @@ class Backchannel:
         self._calls: dict[Source, set[Call]] = {}
         self._watched: dict[int, Call] = {}
         self._elicited: dict[tuple[Source, bytes], Session] = {}
+        self._outside: WeakKeyDictionary[Supervisor, Call] = WeakKeyDictionary()
+        self.session_of: Callable[[Source], Session | None] = lambda _: None
+        """The session that alone uses a connection, if it is one session's own."""
         self._tokens = count(1)
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -239,12 +256,25 @@ class Backchannel:
 
     def end(self, call: Call) -> None:
         """It is over; nothing about it is heard any more."""
-        calls = self._calls[call.source]
-        calls.discard(call)
+        if call.asked or call.own:
+            self.give_up(call)
+        self.forget(call)
+
+    def give_up(self, call: Call) -> None:
+        """Nobody waits for it any more. Until it is forgotten, what its upstream says may still be about it."""
         if call.asked:
-            call.close(calls)
+            call.close(other for other in self._calls[call.source] if other is not call)
+            call.asked = None
         if call.own:
             del self._watched[call.own]
+            call.own = 0
+
+    def forget(self, call: Call) -> None:
+        """Nothing that comes is about this call."""
+        calls = self._calls[call.source]
+        calls.discard(call)
+        if not calls:
+            del self._calls[call.source]
 
     def close(self) -> None:
         """Look after no deadlines any more."""
@@ -254,9 +284,8 @@ class Backchannel:
     def _check_deadlines(self) -> None:
         self._timer = None
         now = self._loop.time()
-        for calls in self._calls.values():
-            for call in list(calls):
-                call.check_deadline(now)
+        for call in [call for calls in self._calls.values() for call in calls]:
+            call.check_deadline(now)
         if any(self._calls.values()):
             self._timer = self._loop.call_later(TICK, self._check_deadlines)
 
@@ -272,11 +301,12 @@ class Backchannel:
             self._take_request(source, envelope, respond)
         elif envelope.method == CANCELLED:
             requested = _members(envelope.params).get("requestId", ABSENT)
-            any(call.withdraw(requested) for call in self._calls.get(source, ()))
+            calls = (*self._calls.get(source, ()), *self._alone(source, respond))
+            any(call.withdraw(requested) for call in calls)
         elif envelope.method == PROGRESS:
             self._take_progress(source, envelope)
         elif envelope.method == MESSAGE:
-            self._take_message(source, envelope)
+            self._take_message(source, envelope, respond)
         elif envelope.method == ELICITED:
             self._take_elicited(source, envelope)
 
@@ -292,7 +322,11 @@ class Backchannel:
 
     def _take_request(self, source: Source, envelope: Envelope, respond: Respond) -> None:
         """All calls that are under way are one client's: it is that one's. With several nobody can say whose."""
-        calls = self._calls.get(source, ())
+        calls = self._calls.get(source) or self._alone(source, respond)
+        own = _own_answer(source, envelope)
+        if own is not None:
+            respond(own)
+            return
         why = not_offered(envelope)
         if why is None and (len(calls) == 1 or _are_of_one_session(calls)):
             first = max(calls, key=lambda call: call.is_heard)
@@ -324,13 +358,41 @@ class Backchannel:
         if not any(call.tell(message) for call in asking):
             session.tell(str(source), message)
 
-    def _take_message(self, source: Source, envelope: Envelope) -> None:
-        calls = self._calls.get(source)
-        if calls is not None and len(calls) == 1:
-            next(iter(calls)).log(envelope)
+    def _take_message(self, source: Source, envelope: Envelope, respond: Respond) -> None:
+        calls = self._calls.get(source) or self._alone(source, respond)
+        if len(calls) == 1 or _are_of_one_session(calls):
+            max(calls, key=lambda call: call.is_heard).log(envelope)
         else:
             self.unclaimed += 1
             _upstream_log.info("%s: %s", source, bytes(envelope.params)[:1000].decode(errors="replace"))
+
+    def _alone(self, source: Source, respond: Respond) -> Collection[Call]:
+        """What stands for a call where none is under way: the session whose own connection it is, if it is one's."""
+        session = self.session_of(source)
+        if session is None or not isinstance(source, Supervisor):
+            return ()
+        call = self._outside.get(source)
+        if call is None:
+            ctx = CallContext(Era.HANDSHAKE, session.revision, View(), session)
+            ctx.emit = lambda message: _tell(session, str(source), message)
+            call = self._outside[source] = Call(self, source, ctx, respond, LONGEST)
+        call.attend(respond, session.log_level or DEFAULT_LOG_LEVEL)
+        return (call,)
+
+
+def _tell(session: Session, upstream: str, message: bytes) -> bool:
+    """Send what belongs to no call to a session, if it listens."""
+    if session.listener is None:
+        return False
+    session.tell(upstream, message)
+    return True
+
+
+def _own_answer(source: Source, envelope: Envelope) -> bytes | None:
+    """The answer to what no client is asked because the gateway knows it."""
+    if isinstance(source, Supervisor):
+        return source.answer(envelope)
+    return success(envelope.id, b"{}") if envelope.method == "ping" else None
 
 
 def _are_of_one_session(calls: Collection[Call]) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Final
 from weakref import WeakKeyDictionary
 
 from onemcp.core.catalog import Catalog
@@ -16,6 +17,8 @@ from onemcp.upstream.pool import UpstreamPool
 from onemcp.upstream.supervisor import Supervisor, difference
 from onemcp.wire.envelope import encode, notification
 from onemcp.wire.revisions import Era
+
+ROOTS_CHANGED: Final = "notifications/roots/list_changed"
 
 Rebuild = Callable[[Mapping[str, Offering], str], Catalog]
 """The catalog of an endpoint with these upstreams' offerings in the place of those that everybody sees."""
@@ -73,9 +76,11 @@ class Owned:
         """The session that alone uses a connection; None for a shared one, and for one of a stateless client's."""
         return self._sessions.get(source) if isinstance(source, Supervisor) else None
 
-    def connections(self, session: Session) -> Iterator[Supervisor]:
-        """All connections that are one session's own."""
-        yield from self._partitions.of(_key(session))
+    def roots_changed(self, session: Session) -> None:
+        """A client has other roots now: the upstreams that it has connections of its own to are told."""
+        for supervisor in self._partitions.of(_key(session)):
+            if supervisor.spec.roots is None or not supervisor.spec.roots.given:
+                supervisor.tell(ROOTS_CHANGED)
 
     def catalog(self, ctx: CallContext) -> Catalog | None:
         """The catalog that is this owner's alone; None if it sees what everybody sees."""

@@ -185,6 +185,7 @@ class Relay:
         request = Request(method, b"", spec.request_timeout, route.key, headers)
         backchannel = self._runtime.backchannel
         call = backchannel.begin(supervisor, ctx, connection.channel.respond, spec.request_timeout)
+        is_given_up = False
         try:
             if "_meta" in params:
                 _watch_progress(params, call, is_heard=ctx.emit is not None)
@@ -197,13 +198,17 @@ class Relay:
                 raise missing_capability(call.lacking)
             return reply  # noqa: TRY300 - the rest of the path of every call stays on one level
         except asyncio.CancelledError:
+            is_given_up = True
             if not call.is_overdue:
                 raise
             call.absorb()
             what = f"did not answer within {spec.request_timeout:g} s"
             raise UpstreamError(spec.name, Reason.TIMEOUT, what) from None
         finally:
-            backchannel.end(call)
+            if is_given_up:
+                self._runtime.give_up(call, connection)
+            else:
+                backchannel.end(call)
 
     def _adapted(
         self, ctx: CallContext, method: str, route: Route, connection: Connection, reply: Reply

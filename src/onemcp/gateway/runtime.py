@@ -20,14 +20,16 @@ from onemcp.core.merge import VERBATIM, Naming, Shelf, merge
 from onemcp.core.offering import Offering
 from onemcp.core.plan import plan
 from onemcp.core.spec import Isolation, UpstreamSpec
-from onemcp.gateway.backchannel import Backchannel
+from onemcp.gateway.backchannel import Backchannel, Call
 from onemcp.gateway.context import CallContext
+from onemcp.gateway.lingering import Lingering
 from onemcp.gateway.notifier import Notifier
 from onemcp.gateway.owned import Owned
 from onemcp.gateway.parking import Parking
 from onemcp.gateway.sessions import Session
 from onemcp.gateway.watches import Watches
 from onemcp.seal.keyring import Keyring
+from onemcp.upstream.connection import Connection
 from onemcp.upstream.negotiate import Identity
 from onemcp.upstream.pool import UpstreamPool
 from onemcp.upstream.supervisor import Opener, Supervisor
@@ -66,11 +68,13 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         self.identity = identity
         self.keyring = keyring or Keyring.ephemeral()
         self.backchannel = Backchannel()
+        self._lingering = Lingering(self.backchannel.forget)
         self.parking = Parking()
         self.pool = UpstreamPool(opener, identity, self._upstream_changed, self._hear)
         self.owned = Owned(self.pool, self._is_busy, self._rebuilt)
         self.watches = Watches(self)
         self.owned.on_made = self.watches.restore
+        self.backchannel.session_of = self.owned.session
         self.notifier = Notifier(options.batch_delay, self.concerns, lambda: self.catalog)
         self.owned.on_changed = self.notifier.changed
         self.events = events or Events()
@@ -96,6 +100,7 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         """Stop telling, then stop the upstreams."""
         self.notifier.close()
         await self.parking.aclose()
+        await self._lingering.aclose()
         self.backchannel.close()
         await self.watches.aclose()
         await self.owned.aclose()
@@ -131,6 +136,12 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
             self.owned.want_logs(lowest)
             for supervisor in self.pool:
                 supervisor.want_logs(lowest)
+
+    def give_up(self, call: Call, connection: Connection) -> None:
+        """Nobody waits for a call any more; its upstream has been told, and may not have read that yet."""
+        self.backchannel.give_up(call)
+        call.silence()
+        self._lingering.add(call, connection)
 
     def forget(self, session: Session) -> None:
         """A session has ended: let go of what is held for it."""

@@ -31,6 +31,12 @@ MAX_REMEMBERED: Final = 10_000
 MAX_ENDED: Final = 100_000
 """Ended sessions whose id is remembered as such, until it would have expired; then the oldest are forgotten."""
 MAX_GIVEN: Final = 256
+_RELAYED: Final = {
+    "elicitation": {"form", "url"},
+    "roots": {"listChanged"},
+    "sampling": {"tools", "context"},
+    "tasks": set[str](),
+}
 MAX_CAPABILITIES: Final = 400
 """Bytes of client capabilities that fit into an id; larger ones are reduced to their names."""
 
@@ -246,8 +252,16 @@ class Sessions:
 
 
 def _reduced(capabilities: Raw) -> Raw:
-    """Client capabilities small enough for an id: in large ones only the gateway's business, by name."""
+    """Client capabilities small enough for an id: of large ones the gateway's business, and of that the names."""
     if len(bytes(capabilities)) <= MAX_CAPABILITIES:
         return capabilities
-    names = open_object(capabilities).keys() & {"roots", "sampling", "elicitation", "tasks"}
-    return Raw(encode({name: {} for name in sorted(names)}))
+    members = open_object(capabilities)
+    return Raw(
+        encode(
+            {
+                name: {part: {} for part in sorted(parts & open_object(members[name]).keys())}
+                for name, parts in _RELAYED.items()
+                if name in members
+            }
+        )
+    )

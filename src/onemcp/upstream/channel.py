@@ -32,6 +32,8 @@ class Request:
     sink: Inbound | None = None
     """Takes what the upstream sends in the course of this very request, where the transport can tell; otherwise
     the channel's own inbound does."""
+    renews: bool = True
+    """Begin a new session for it if the upstream has lost the present one; a look at the upstream mends nothing."""
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from onemcp.wire.envelope import ABSENT, encode, open_object
 from onemcp.wire.revisions import ERAS, Era
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Connection:
     """One live, negotiated MCP connection. `Supervisor` owns it; everybody else only asks through it."""
 
@@ -34,8 +34,10 @@ class Connection:
         """Revision and liveness in one line."""
         return f"<Connection {self.revision} {'closed' if self.channel.closed.done() else 'open'}>"
 
-    async def ask(self, method: str, params: dict[str, Raw], timeout: float) -> dict[str, Raw]:
-        """A request of the gateway's own; the members of its result.
+    async def ask(
+        self, method: str, params: dict[str, Raw], timeout: float, *, renews: bool = True
+    ) -> dict[str, Raw]:
+        """A request of the gateway's own; the members of its result. For `renews` see `Request`.
 
         Raises:
             RpcError: the upstream answered with an error.
@@ -43,7 +45,8 @@ class Connection:
         """
         if self.own_meta is not None:
             params = {**params, "_meta": Raw(encode(self.own_meta))}
-        reply = await self.channel.request(Request(method, encode(params) if params else b"", timeout))
+        request = Request(method, encode(params) if params else b"", timeout, renews=renews)
+        reply = await self.channel.request(request)
         if reply.error is not ABSENT:
             raise upstream_says(reply.error)
         return open_object(reply.result)

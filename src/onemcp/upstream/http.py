@@ -30,6 +30,8 @@ from onemcp.wire.envelope import ABSENT, one_line, parse
 
 NOTIFY_TIMEOUT: Final = 10.0
 """Seconds for the acknowledgement of a notification, or of an answer of ours."""
+CANCEL_AGAIN: Final = 1.0
+"""Seconds after which a cancellation is told again that may have been there before what it cancels."""
 FAREWELL_TIMEOUT: Final = 1.0
 INITIALIZED: Final = "notifications/initialized"
 
@@ -102,7 +104,7 @@ class HttpChannel:
         try:
             return await self._ask(request, request.timeout)
         except UpstreamError as error:
-            if error.reason is not Reason.SESSION_LOST:
+            if error.reason is not Reason.SESSION_LOST or not request.renews:
                 raise
         await self._renew(session_id, deadline)
         return await self._ask(request, self._left(deadline, ran=False))
@@ -112,6 +114,7 @@ class HttpChannel:
         body = envelope.request(request_id, request.method, request.params)
         deadline = self._loop.time() + timeout
         session_id = self._session.id
+        response = None
         try:
             response = await self._endpoint.send(self._session.head(request), body, timeout=timeout)
             if request.method == INITIALIZE and 200 <= response.status < 300:
@@ -122,11 +125,11 @@ class HttpChannel:
                 return self._read(response, request, request_id)
             return await self._read_stream(response, request, request_id, deadline)
         except asyncio.CancelledError:
-            self._cancel(request, request_id)
+            self._cancel(request, request_id, was_heard=response is not None)
             raise
         except UpstreamError as error:
             if error.reason is Reason.TIMEOUT and error.ran:
-                self._cancel(request, request_id)
+                self._cancel(request, request_id, was_heard=response is not None)
                 what = f"did not answer within {request.timeout:g} s"
                 raise UpstreamError(self._name, Reason.TIMEOUT, what) from None
             raise
@@ -219,13 +222,23 @@ class HttpChannel:
             raise UpstreamError(self._name, Reason.TIMEOUT, "did not answer in time", ran=ran)
         return left
 
-    def _cancel(self, request: Request, request_id: int) -> None:
-        """Tell an upstream of the handshake era that nobody waits any more (utilities, cancellation)."""
+    def _cancel(self, request: Request, request_id: int, *, was_heard: bool) -> None:
+        """Tell an upstream of the handshake era that nobody waits any more (utilities, cancellation).
+
+        The cancellation travels on another connection. Where nothing shows that the request was there before it, it
+        is told once more.
+        """
         session = self._session
         if session.revision and not session.is_stateless and request.method != INITIALIZE:
             params = b'{"requestId":%d,"reason":"nobody waits for the answer any more"}' % request_id
             body = envelope.notification("notifications/cancelled", params)
             self._run_errand(body, "a cancellation")
+            if not was_heard:
+                self._errands.run(self._post_late(body), "a second cancellation")
+
+    async def _post_late(self, body: bytes) -> None:
+        await asyncio.sleep(CANCEL_AGAIN)
+        await self._post(body)
 
     async def notify(self, method: str, params: bytes = b"") -> None:
         """Send a notification and wait for its acknowledgement; see `Channel.notify`.

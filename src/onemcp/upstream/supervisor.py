@@ -7,6 +7,7 @@ it as a handle and only asks `ready()`.
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -77,12 +78,17 @@ class Supervisor:
         self.started_at = self._loop.time()
         self.previous_since = self.started_at
         """When the state before the present one began."""
+        self.last_connected: float | None = None
+        """When it last became ready, in seconds since the epoch; None before that."""
+        self.last_error = self.life.reason
+        """Why it last was not ready, for a person; kept when it is ready again."""
         self._channel: Channel | None = None
         self._era: Era | None = None
         self._wake = asyncio.Event()
         self._dirty = False
         self._suspected = False
         self._refresh_at = 0.0
+        self._to_tell: dict[str, None] = {}
         self._log_level = ""
         self._told_level = ""
         self._waiters: set[asyncio.Future[None]] = set()
@@ -95,6 +101,12 @@ class Supervisor:
     def __repr__(self) -> str:
         """Name and state in one line."""
         return f"<Supervisor {self.spec.name} {self.life.state.value}>"
+
+    @property
+    def is_starting(self) -> bool:
+        """In its very first attempt: it has neither been ready nor failed yet."""
+        life = self.life
+        return life.state is State.CONNECTING and self.last_connected is None and life.failures == 0
 
     @property
     def is_settled(self) -> bool:
@@ -150,6 +162,11 @@ class Supervisor:
     def want_logs(self, level: str) -> None:
         """Have the upstream send log messages of this level and above; empty for what it likes."""
         self._log_level = level
+        self._wake.set()
+
+    def tell(self, method: str) -> None:
+        """Have the upstream told something that has no params; once, however often it is said meanwhile."""
+        self._to_tell[method] = None
         self._wake.set()
 
     def refresh(self) -> None:
@@ -234,6 +251,8 @@ class Supervisor:
             await self._refresh(connection)
         elif self._log_level != self._told_level:
             await self._tell_level(connection)
+        elif self._to_tell:
+            await self._say(connection)
         else:
             await self._sleep(None)
 
@@ -241,12 +260,13 @@ class Supervisor:
         self._suspected = False
         method = "ping" if connection.era is Era.HANDSHAKE else "server/discover"
         try:
-            await connection.ask(method, {}, CHECK_TIMEOUT)
+            await connection.ask(method, {}, CHECK_TIMEOUT, renews=False)
         except RpcError:
             pass  # any answer is a sign of life
         except UpstreamError as error:
-            self._lose(error.what)
-            await self._close()
+            if error.reason is not Reason.SESSION_LOST:  # that is an answer too; the next call begins anew
+                self._lose(error.what)
+                await self._close()
 
     async def _tell_level(self, connection: Connection) -> None:
         level = self._told_level = self._log_level
@@ -255,6 +275,16 @@ class Supervisor:
                 await connection.ask("logging/setLevel", {"level": Raw(encode(level))}, CHECK_TIMEOUT)
             except (UpstreamError, RpcError) as error:
                 _log.warning("%s: the log level %s was not taken: %s", self.spec.name, level, error)
+
+    async def _say(self, connection: Connection) -> None:
+        method = next(iter(self._to_tell))
+        del self._to_tell[method]
+        if connection.era is not Era.HANDSHAKE:
+            return
+        try:
+            await connection.channel.notify(method)
+        except UpstreamError as error:
+            _log.warning("%s: %s could not be told: %s", self.spec.name, method, error.what)
 
     async def _refresh(self, connection: Connection) -> None:
         wait = self._refresh_at - self._loop.time()
@@ -318,7 +348,10 @@ class Supervisor:
         if self.life is before:
             return
         self.previous_since = before.since
-        if self.life.state is not State.READY:
+        self.last_error = self.life.reason or self.last_error
+        if self.life.state is State.READY:
+            self.last_connected = time.time()
+        else:
             self.connection = None
         if was_listed is not None and self.listed is None:
             changed |= difference(was_listed, None)
@@ -341,16 +374,26 @@ class Supervisor:
         self._dirty = True
         self._wake.set()
 
+    def answer(self, envelope: Envelope) -> bytes | None:
+        """The answer to a request that no client is asked, because the gateway knows it; None for anything else."""
+        if not envelope.is_request:
+            return None
+        if envelope.method == "ping":
+            return success(envelope.id, b"{}")
+        roots = self.spec.roots
+        if envelope.method == "roots/list" and roots is not None and roots.given:
+            return success(envelope.id, _listed_roots(roots))
+        return None
+
     def _inbound(self, envelope: Envelope) -> None:
         """What the upstream sends on its own."""
         channel = self._channel
         if envelope.method in _CHANGES:
             self._mark_dirty()
         elif channel is not None:
-            if envelope.method == "ping" and envelope.is_request:
-                channel.respond(success(envelope.id, b"{}"))
-            elif envelope.method == "roots/list" and self.spec.roots is not None and self.spec.roots.given:
-                channel.respond(success(envelope.id, _listed_roots(self.spec.roots)))
+            answer = self.answer(envelope)
+            if answer is not None:
+                channel.respond(answer)
             else:
                 self._hear(self, envelope, channel.respond)
 

@@ -10,6 +10,7 @@ from onemcp.errors import RpcError
 from onemcp.gateway.calls import CANCELLED
 from onemcp.gateway.context import DEFAULT_LOG_LEVEL, CallContext
 from onemcp.gateway.dispatch import Dispatcher
+from onemcp.gateway.owned import ROOTS_CHANGED
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.sessions import Session, Sessions
 from onemcp.gateway.streams import Stream
@@ -101,6 +102,8 @@ class Handshake:
             session.asks.answer(envelope)
         elif envelope.method == CANCELLED:
             session.calls.cancel(envelope)
+        elif envelope.method == ROOTS_CHANGED:
+            self._runtime.owned.roots_changed(session)
 
     def _known(self, post: Post) -> Session | None:
         """The session of a request, if it is in memory."""

@@ -88,7 +88,7 @@ def adapt_result(result: Raw, method: str, source: Era, target: Era) -> Raw:
         for key in _STATELESS_ONLY:
             members.pop(key, None)
     else:
-        members.setdefault("resultType", Raw(b'"complete"'))
+        members["resultType"] = Raw(b'"complete"')
         if method in _CACHEABLE:
             members.setdefault("ttlMs", Raw(b"0"))
             members.setdefault("cacheScope", Raw(b'"private"'))
