@@ -401,6 +401,24 @@ async def test_a_call_that_takes_too_long_is_cancelled_by_a_notification() -> No
         assert case.peer.requests[-1].message["params"]["requestId"] == 2
 
 
+@pytest.mark.parametrize(("head", "told"), [(b"", 2), (event_stream(), 1)])
+async def test_a_cancellation_that_may_have_come_first_is_told_again(head: bytes, told: int) -> None:
+    upstream = Upstream()
+    begun = asyncio.Event()
+
+    async def silent(_: Received, wire: Wire) -> None:
+        await wire.send(head)
+        begun.set()
+        await wire.gone.wait()
+
+    upstream.play = silent
+    async with channel_to(upstream) as case:
+        waiting = asyncio.create_task(case.ask())
+        await asyncio.wait_for(begun.wait(), LIMIT)
+        waiting.cancel()
+        await until(lambda: case.peer.methods().count("notifications/cancelled") == told)
+
+
 @pytest.mark.parametrize("head", [b"", event_stream()])
 async def test_a_stateless_call_that_is_given_up_is_disconnected_and_nothing_more(head: bytes) -> None:
     upstream = Upstream()
