@@ -33,7 +33,7 @@ class Owned:
         self._rebuild = rebuild
         self._partitions = Partitions(is_busy, self._ended)
         self._sessions: WeakKeyDictionary[Supervisor, Session] = WeakKeyDictionary()
-        self._deviating: set[str] = set()
+        self.deviating: set[str] = set()
         """Owners of a connection that offers something else than the shared one."""
         self._catalogs: dict[tuple[str, str], Catalog] = {}
         self._log_level = ""
@@ -84,10 +84,10 @@ class Owned:
 
     def catalog(self, ctx: CallContext) -> Catalog | None:
         """The catalog that is this owner's alone; None if it sees what everybody sees."""
-        if not self._deviating:
+        if not self.deviating:
             return None
         key = owner(ctx)
-        if key not in self._deviating:
+        if key not in self.deviating:
             return None
         catalog = self._catalogs.get((key, ctx.endpoint))
         if catalog is None:
@@ -98,8 +98,8 @@ class Owned:
     def touch(self) -> None:
         """What everybody sees has changed."""
         self._catalogs.clear()
-        if self._deviating:
-            self._deviating = {key for key in self._deviating if self._deviates(key)}
+        if self.deviating:
+            self.deviating = {key for key in self.deviating if self._deviates(key)}
 
     def _deviates(self, key: str) -> bool:
         return any(
@@ -114,15 +114,15 @@ class Owned:
         key = self._partitions.owner(supervisor)
         if not changed or shared is None or not key or supervisor.life.state is State.STOPPING:
             return
-        deviated = key in self._deviating
+        deviated = key in self.deviating
         self._catalogs.clear()
         if self._deviates(key):
-            self._deviating.add(key)
+            self.deviating.add(key)
         else:
-            self._deviating.discard(key)
+            self.deviating.discard(key)
         told = changed if previous is State.READY else difference(shared.listed, supervisor.listed)
         session = self.session(supervisor)
-        if session is not None and (deviated or key in self._deviating):
+        if session is not None and (deviated or key in self.deviating):
             for kind in sorted(told):
                 session.tell(supervisor.spec.name, notification(kind.method))
         elif session is None and previous is State.READY:
@@ -131,8 +131,8 @@ class Owned:
     def _ended(self, key: str) -> None:
         """A connection of this owner is gone; what it offered alone is gone with it."""
         self._catalogs = {of: catalog for of, catalog in self._catalogs.items() if of[0] != key}
-        if key in self._deviating and not self._deviates(key):
-            self._deviating.discard(key)
+        if key in self.deviating and not self._deviates(key):
+            self.deviating.discard(key)
 
     def adopt(self, spec: UpstreamSpec) -> None:
         """Take over a configuration that needs no restart."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Raw
 
-from onemcp.core.access import Allow, decide
+from onemcp.core.access import ALLOW, Allow, decide
 from onemcp.core.catalog import Route
 from onemcp.core.names import prefixed
 from onemcp.core.offering import Listing
@@ -33,6 +33,11 @@ class Resolver:
 
     def __init__(self, runtime: "Runtime") -> None:
         self._runtime = runtime
+
+    def known(self, ctx: CallContext, method: str, listing: Listing, name: str) -> Route | None:
+        """Where a name leads that needs no waiting; None if `resolve` has to look closer."""
+        route = self._find(ctx, listing, name)
+        return route if route is not None and self._decide(ctx, method, route) is ALLOW else None
 
     async def resolve(self, ctx: CallContext, method: str, listing: Listing, name: str) -> Route:
         """Where a name leads; waits, bounded, for an upstream that is still starting and may be the one.
