@@ -54,6 +54,11 @@ def test_without_a_configuration_nothing_is_well(servers: list[Server]) -> None:
     assert overall(servers, loaded=False) is Status.UNHEALTHY
 
 
+@given(SERVERS, st.booleans())
+def test_a_gateway_that_is_about_to_stop_is_unhealthy(servers: list[Server], loaded: bool) -> None:
+    assert overall(servers, loaded=loaded, draining=True) is Status.UNHEALTHY
+
+
 @given(SERVERS)
 def test_healthy_means_that_every_server_answers(servers: list[Server]) -> None:
     well = bool(servers) and all(server.is_well for server in servers)

@@ -21,6 +21,11 @@ NAMES = st.text(alphabet="abcdefghijkxyz0123456789_-", min_size=1, max_size=10)
         ("connection to 10.1.2.3:8080 refused", "connection to <address> refused"),
         ("connection to [fe80::1]:80 refused", "connection to <address> refused"),
         ("connection to db:5432 refused", "connection to <address> refused"),
+        ("connect ECONNREFUSED ::1:5432", "connect ECONNREFUSED <address>"),
+        ("from ::ffff:10.1.2.3 and fe80::1%eth0", "from <address> and <address>"),
+        ("mcp.json:12:34: x: unknown key", "mcp.json:12:34: x: unknown key"),
+        ("/srv/mcp.json:12:34: x: unknown key", "<path>:12:34: x: unknown key"),
+        ("12:30:45 std::bad_alloc at main.py:12:3", "12:30:45 std::bad_alloc at main.py:12:3"),
         ("no host api.example.com", "no host <address>"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
         ("token=s3cr3t; next", "token=***; next"),
@@ -44,7 +49,7 @@ def test_no_path_is_left(before: str, folder: str, file: str, after: str) -> Non
     assert f"{folder}/{file}" not in sanitised(f"{before} /{folder}/{file} {after}")
 
 
-@given(WORDS, st.ip_addresses(v=4), WORDS)
+@given(WORDS, st.ip_addresses(), WORDS)
 def test_no_address_is_left(before: str, address: object, after: str) -> None:
     assert str(address) not in sanitised(f"{before} {address} {after}")
 

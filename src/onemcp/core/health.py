@@ -61,10 +61,13 @@ class Server:
         return WORDS.get(self.state, "error")
 
 
-def overall(servers: Sequence[Server], *, loaded: bool = True, unhealthy_below: float = 0.5) -> Status:
+def overall(
+    servers: Sequence[Server], *, loaded: bool = True, draining: bool = False, unhealthy_below: float = 0.5
+) -> Status:
     """The state of the whole; the first line that matches counts.
 
     ===============================================================  =========
+    the gateway is draining, that is, about to stop                  unhealthy
     the configuration is not loaded                                  unhealthy
     a server marked `required` is not well, and not just starting    unhealthy
     no server is switched on                                         degraded
@@ -75,9 +78,8 @@ def overall(servers: Sequence[Server], *, loaded: bool = True, unhealthy_below: 
     ===============================================================  =========
     """
     well = sum(server.is_well for server in servers)
-    if not loaded or any(
-        server.required and not server.is_well and not server.is_starting for server in servers
-    ):
+    missed = any(server.required and not server.is_well and not server.is_starting for server in servers)
+    if draining or not loaded or missed:
         return Status.UNHEALTHY
     if not servers or any(server.is_starting for server in servers):
         return Status.DEGRADED

@@ -1,0 +1,107 @@
+"""What the health pages go by, gathered while the gateway runs."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from onemcp import __version__
+from onemcp.app.parts import Parts
+from onemcp.core.events import ConfigReloaded, Events, StoreChanged, UpstreamChanged
+from onemcp.core.lifecycle import State
+from onemcp.errors import StoreError
+from onemcp.gateway.runtime import Runtime
+from onemcp.ops.loading import Loading
+from onemcp.ops.probes import Level, Probes, Saying
+from onemcp.ops.readiness import Readiness
+from onemcp.store.base import Entries
+from onemcp.web.health import HealthPages
+
+STORE_INTERVAL: Final = 5.0
+"""Seconds between two looks at the store; it has ten more to answer one."""
+_NOTHING: Final = "health/look"
+"""A key that is never written."""
+
+_log = logging.getLogger("onemcp")
+
+
+@asynccontextmanager
+async def health(parts: Parts) -> AsyncIterator[HealthPages]:
+    """The health pages; while the block runs, store and (if asked for) upstreams are looked at now and then."""
+    settings, readiness = parts.plan.settings, parts.readiness
+    saying = Saying(
+        __version__,
+        settings.transport,
+        Level(settings.health_info_level),
+        settings.health_unhealthy_below,
+        settings.ready_requires,
+    )
+    known = {spec.name for spec in parts.plan.document.specs}
+    for name in settings.ready_requires:
+        if name not in known:
+            _log.warning("--ready-requires: no server is called %s, so this gateway will not be ready", name)
+    parts.events.listen(ConfigReloaded, lambda event: _note_reload(readiness, event))
+    probes = Probes(parts.runtime, readiness, saying)
+    parts.events.listen(UpstreamChanged, lambda event: probes.note(event.upstream))
+    tasks = [asyncio.create_task(watch_store(parts.store, readiness, parts.events), name="watch store")]
+    if settings.health_ping_interval:
+        interval = settings.health_ping_interval / 1000
+        tasks.append(asyncio.create_task(ping(parts.runtime, interval), name="ping upstreams"))
+    try:
+        yield HealthPages(probes, Loading(parts.runtime, saying, parts.started_at))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _note_reload(readiness: Readiness, event: ConfigReloaded) -> None:
+    readiness.reload_error = event.error
+
+
+async def watch_store(
+    store: Entries, readiness: Readiness, events: Events, interval: float = STORE_INTERVAL
+) -> None:
+    """Keep `store_error` true, and tell when it changes between something and nothing; for ever.
+
+    At the beginning the store has just been opened, so the first look is after the first interval.
+    """
+    while True:
+        await asyncio.sleep(interval)
+        error = await _look(store)
+        if bool(error) != bool(readiness.store_error):
+            if error:
+                _log.error("the store does not answer, so this gateway is not ready: %s", error)
+            else:
+                _log.info("the store answers again")
+            readiness.store_error = error
+            events.emit(StoreChanged(error))
+
+
+async def _look(store: Entries) -> str:
+    """Why the store does not answer; empty if it does."""
+    try:
+        await store.get(_NOTHING, time.time())
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
+async def ping(runtime: Runtime, interval: float) -> None:
+    """Have each idle upstream looked at once in `interval` seconds, one after the other; for ever.
+
+    One that is in a call is left alone: the call has its own time, and a server that does one thing at a time answers
+    nothing meanwhile. What is looked at is the connection that there is; none is begun for it.
+    """
+    while True:
+        names = [supervisor.spec.name for supervisor in runtime.pool]
+        for name in names:
+            supervisor = runtime.pool.get(name)
+            idle = supervisor is not None and not runtime.backchannel.is_busy(supervisor)
+            if supervisor is not None and idle and supervisor.life.state is State.READY:
+                supervisor.suspect()
+            await asyncio.sleep(interval / len(names))
+        if not names:
+            await asyncio.sleep(interval)
