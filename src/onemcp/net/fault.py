@@ -18,6 +18,8 @@ class Fault(StrEnum):
     MALFORMED = "malformed"
     """What came is not HTTP/1.1 as we accept it."""
     TOO_LARGE = "too_large"
+    REFUSED = "refused"
+    """Our own rules: such an address is not connected to."""
 
 
 class HttpError(OnemcpError):

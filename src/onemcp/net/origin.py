@@ -19,6 +19,8 @@ class Origin:
     port: int
     uds: str = ""
     """The path of a unix socket to connect to instead."""
+    address: str = ""
+    """The address to connect to, where the name was looked up before; the certificate is still that of the host."""
 
     @property
     def authority(self) -> str:

@@ -159,7 +159,7 @@ class Pool:
             )
         else:
             transport, connection = await self._loop.create_connection(
-                self._make, origin.host, origin.port, ssl=tls, server_hostname=name
+                self._make, origin.address or origin.host, origin.port, ssl=tls, server_hostname=name
             )
             _keep_alive(transport)
         self._open.add(connection)
