@@ -7,6 +7,8 @@ import asyncio
 import contextlib
 import math
 import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
@@ -22,12 +24,14 @@ from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.sessions import Session, Ticket
 from onemcp.gateway.streams import Stream
 from onemcp.gateway.subscriptions import subscribe
+from onemcp.gateway.told import passed_on, told
+from onemcp.gateway.trail import TRAIL, Trail, following
+from onemcp.ops.drain import GRACE, Drain, overdue
 from onemcp.wire.envelope import (
     ABSENT,
     INVALID_PARAMS,
     INVALID_REQUEST,
     Envelope,
-    error_object,
     failure,
     is_batch,
     one_line,
@@ -53,12 +57,15 @@ MAX_IN_FLIGHT: Final = 256
 MAX_UNREAD: Final = 1 << 20
 """Bytes that the client may leave unread before progress messages are dropped."""
 _CHUNK: Final = 256 * 1024
+_OWN: Final = b"session"
+"""The key of the session's own stream, which is no id as JSON."""
 
 
 class StdioEdge:
     """Serves the gateway's standard streams until the client closes them."""
 
-    def __init__(self, runtime: Runtime, dispatcher: Dispatcher, max_bytes: int) -> None:
+    def __init__(self, runtime: Runtime, dispatcher: Dispatcher, max_bytes: int, drain: Drain) -> None:
+        self._drain = drain
         self._runtime = runtime
         self._dispatcher = dispatcher
         self._splitter = LineSplitter(max_bytes)
@@ -66,11 +73,18 @@ class StdioEdge:
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._subscriptions: dict[bytes, Stream] = {}
         self._calls = Calls()
-        self._listeners: asyncio.TaskGroup
+        self._tasks: asyncio.TaskGroup
+        self._running: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
         self._writing = asyncio.Lock()
 
-    async def serve(self) -> None:
-        """Answer until end of input; answers to what is in flight are still written."""
+    async def until_end(self) -> None:
+        """Return when the client has closed its end; what it asked before is still answered."""
+        await self._ended.wait()
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Read and answer while the block runs; what is not answered by its end never will be."""
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(limit=_CHUNK)
         read_end, _ = await loop.connect_read_pipe(
@@ -81,19 +95,54 @@ class StdioEdge:
         )
         self._writer = asyncio.StreamWriter(write_end, protocol, None, loop)
         try:
-            async with asyncio.TaskGroup() as self._listeners:
-                async with asyncio.TaskGroup() as calls:
-                    while data := await reader.read(_CHUNK):
-                        for line in self._splitter.feed(data):
-                            await self._slots.acquire()
-                            calls.create_task(self._take(line)).add_done_callback(
-                                lambda _: self._slots.release()
-                            )
-                for stream in list(self._subscriptions.values()):
-                    stream.end()
+            async with asyncio.TaskGroup() as self._tasks:
+                reading = self._tasks.create_task(self._read(reader))
+                yield
+                reading.cancel()
+                await self._finish()
         finally:
             read_end.close()
             write_end.close()
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        while data := await reader.read(_CHUNK):
+            for line in self._splitter.feed(data):
+                if self._noted(line):
+                    continue
+                await self._slots.acquire()
+                task = self._spawn(self._take(line))
+                self._drain.begin(task)
+                task.add_done_callback(self._taken)
+        self._ended.set()
+
+    def _noted(self, line: bytes) -> bool:
+        """Take what needs no answer at once, since what holds the slots may be waiting for just that."""
+        try:
+            envelope = parse(line)
+        except RpcError:
+            return False
+        if not envelope.is_request:
+            self._note(envelope)
+        return not envelope.is_request
+
+    def _taken(self, task: asyncio.Task[None]) -> None:
+        self._drain.end(task)
+        self._slots.release()
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = self._tasks.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def _finish(self) -> None:
+        """End the streams politely, and whatever does not end."""
+        for stream in list(self._subscriptions.values()):
+            stream.end()
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=GRACE)
+            for task in late:
+                task.cancel()
 
     async def _take(self, line: bytes) -> None:
         try:
@@ -102,7 +151,13 @@ class StdioEdge:
             else:
                 answer = await self._answer(parse(line))
         except RpcError as error:
-            answer = failure(None, error_object(error))
+            with following(Trail()):
+                answer = failure(None, told(error))
+        except asyncio.CancelledError:  # of a batch
+            if not self._drain.absorbed(_present_task()):
+                raise
+            with following(Trail()):
+                answer = failure(None, told(overdue()))
         if answer:
             await self._write(answer)
 
@@ -119,17 +174,23 @@ class StdioEdge:
             self._note(envelope)
             return b""
         task = _present_task()
+        trail = Trail()
+        trail.envelope = envelope
+        TRAIL.set(trail)
         key = self._calls.begin(envelope.id, task)
         try:
-            return await self._dispatch(envelope, task)
+            return await self._dispatch(envelope, task, trail)
         except RpcError as error:
-            return failure(envelope.id, error_object(error))
+            return failure(envelope.id, told(error))
         except asyncio.CancelledError:
+            if self._drain.absorbed(task):
+                return failure(envelope.id, told(overdue()))
             if not self._calls.absorbed(key, task):
                 raise
             return b""
         finally:
             self._calls.end(key)
+            trail.end()
 
     def _note(self, envelope: Envelope) -> None:
         if envelope.is_response and self._session is not None:
@@ -144,7 +205,7 @@ class StdioEdge:
         elif envelope.method == ROOTS_CHANGED and self._session is not None:
             self._runtime.owned.roots_changed(self._session)
 
-    async def _dispatch(self, envelope: Envelope, task: asyncio.Task[None]) -> bytes:
+    async def _dispatch(self, envelope: Envelope, task: asyncio.Task[None], trail: Trail) -> bytes:
         params = open_object(envelope.params)
         if envelope.method == "initialize":
             return await self._initialize(envelope)
@@ -166,9 +227,10 @@ class StdioEdge:
         else:
             context = self._context()
         context.task = task
+        trail.context = context
         reply = await self._dispatcher.dispatch(context, envelope)
         if reply.error is not ABSENT:
-            return failure(envelope.id, reply.error)
+            return failure(envelope.id, passed_on(reply.error))
         return success(envelope.id, reply.result)
 
     async def _initialize(self, envelope: Envelope) -> bytes:
@@ -183,7 +245,7 @@ class StdioEdge:
         session = Session("", Ticket("stdio", revision, math.inf, "", capabilities))
         if self._session is None:
             session.listener = Stream(View())
-            self._listen_on(b"", session.listener)
+            self._listen_on(_OWN, session.listener)
         else:
             session.listener = self._session.listener
             self._runtime.forget(self._session)
@@ -205,7 +267,7 @@ class StdioEdge:
 
     def _listen_on(self, key: bytes, stream: Stream, first: bytes = b"", last: bytes = b"") -> None:
         self._subscriptions[key] = stream
-        self._listeners.create_task(self._pump(key, stream, first, last))
+        self._spawn(self._pump(key, stream, first, last))
 
     async def _pump(self, key: bytes, stream: Stream, first: bytes, last: bytes) -> None:
         try:

@@ -7,9 +7,10 @@ import pytest
 from msgspec import Raw
 from tests.gateway.conftest import Running
 from tests.gateway.test_backchannel import message, request, session
-from tests.support.channels import Upstreams, handshake, stateless, until
+from tests.support.channels import Upstreams, handshake, spec, stateless, until
 
 from onemcp.core.access import View
+from onemcp.core.spec import UpstreamSpec
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
@@ -60,37 +61,61 @@ async def begin(runtime: Runtime, client: Session, heard: list[bytes]) -> asynci
     return task
 
 
+async def give_up(call: asyncio.Task[Any]) -> None:
+    """Its client cancels it."""
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+
+
+def specs(timeout: float) -> list[UpstreamSpec]:
+    return [spec("a", request_timeout=timeout)]
+
+
 @pytest.mark.parametrize(("make", "sign"), [(handshake, "ping"), (stateless, "server/discover")])
 async def test_what_a_dead_call_says_reaches_nobody_else(running: Running, make: Any, sign: str) -> None:
     scene = Scene(make, sign)
     dead, alive = list[bytes](), list[bytes]()
-    async with running(scene.upstreams) as runtime:
+    async with running(scene.upstreams, specs=specs(0.5)) as runtime:
         first = await begin(runtime, session(), dead)
-        second = await begin(runtime, session(), alive)
         channel = scene.upstreams.last("a")
-        first.cancel()
-        await asyncio.gather(first, return_exceptions=True)
+        await give_up(first)
+        second = await begin(runtime, session(), alive)
         channel.inbound(message("error"))
         channel.inbound(request())
         assert (dead, alive) == ([], [])
         assert b'"error"' in channel.sent[-1]
+        await give_up(second)
         scene.reading.set()
-        await until(lambda: len(runtime.backchannel) == 1)
+        await until(lambda: not runtime.backchannel.is_busy(runtime.pool.get("a")))
+        third = await begin(runtime, session(), alive)
         channel.inbound(message("error"))
         assert (len(dead), len(alive)) == (0, 1)
-        second.cancel()
-        await asyncio.gather(second, return_exceptions=True)
+        await give_up(third)
+
+
+async def test_an_upstream_that_has_read_the_cancellation_may_go_on_all_the_same(running: Running) -> None:
+    scene = Scene(handshake, "ping")
+    scene.reading.set()
+    alive = list[bytes]()
+    async with running(scene.upstreams, specs=specs(60.0)) as runtime:
+        await give_up(await begin(runtime, session(), []))
+        await until(lambda: scene.signs > 0)
+        second = await begin(runtime, session(), alive)
+        scene.upstreams.last("a").inbound(request())
+        assert not alive
+        await give_up(second)
 
 
 async def test_many_dead_calls_cost_few_signs(running: Running) -> None:
     scene = Scene(handshake, "ping")
-    async with running(scene.upstreams) as runtime:
+    async with running(scene.upstreams, specs=specs(0.5)) as runtime:
         calls = [await begin(runtime, session(), []) for _ in range(20)]
         for each in calls:
             each.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
+        assert len(runtime.backchannel) == 0
         scene.reading.set()
-        await until(lambda: len(runtime.backchannel) == 0)
+        await until(lambda: not runtime.backchannel.is_busy(runtime.pool.get("a")))
         assert scene.signs <= 2
 
 

@@ -202,6 +202,32 @@ async def test_a_call_that_nobody_comes_back_to_is_ended(running: Running) -> No
         await refused(client.retry(asked))
 
 
+async def test_calls_that_were_given_up_before_they_asked_hold_no_places(running: Running) -> None:
+    go, asked = asyncio.Event(), list[int]()
+
+    async def late(talk: Talk) -> object:
+        try:
+            return await asyncio.Event().wait()
+        finally:
+            await go.wait()
+            with suppress(BaseException):
+                asked.append(1)
+                await talk.ask()
+
+    upstreams = asking(late)
+    async with running(upstreams) as runtime:
+        for _ in range(3):
+            call = asyncio.ensure_future(Client(runtime).call())
+            await until(lambda: len(runtime.parking) == 1)
+            call.cancel()
+            await asyncio.sleep(0)
+            go.set()
+            await asyncio.gather(call, return_exceptions=True)
+        await until(lambda: len(asked) == 3)
+        assert len(runtime.parking) == 0
+        assert runtime.parking.places == 0
+
+
 async def test_what_ended_meanwhile_is_told_to_whoever_comes_back(running: Running) -> None:
     go = asyncio.Event()
 

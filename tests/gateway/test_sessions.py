@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 from msgspec import Raw
 
-from onemcp.gateway.sessions import LIFETIME, MAX_GIVEN, MAX_REMEMBERED, Session, Sessions
+from onemcp.core.access import View
+from onemcp.gateway.sessions import IDLE, LIFETIME, MAX_GIVEN, MAX_REMEMBERED, Session, Sessions
+from onemcp.gateway.streams import Stream
 from onemcp.seal.keyring import MAX_TOKEN, Keyring
 from onemcp.store.memory import MemoryStore
 from onemcp.store.sqlite import SqliteStore
+from onemcp.wire.envelope import Envelope
 
 pytestmark = pytest.mark.anyio
 
@@ -158,3 +161,67 @@ async def test_what_is_remembered_of_ended_sessions_is_bounded_by_their_expiry()
     assert len(sessions._ended) == 10
     await sessions.end(sessions.open("2025-11-25", "", NONE, LIFETIME + 5.5), LIFETIME + 5.5)
     assert len(sessions._ended) == 5
+
+
+async def test_who_has_something_open_is_not_pushed_out() -> None:
+    sessions = Sessions(ring)
+    busy = sessions.open("2025-11-25", "", NONE, 0.0)
+    busy.listener = Stream(View())
+    first = sessions.open("2025-11-25", "", NONE, 0.0)
+    gone: list[Session] = []
+    sessions.on_gone.append(gone.append)
+    for _ in range(MAX_REMEMBERED):
+        sessions.open("2025-11-25", "", NONE, 0.0)
+    assert sessions.find(busy.token, "", 1.0) is busy
+    assert gone[0] is first
+    assert busy not in gone
+
+
+async def test_who_is_idle_is_let_go_of_and_comes_back() -> None:
+    sessions = Sessions(ring, MemoryStore())
+    idle, listening = (sessions.open("2025-11-25", "", NONE, 0.0) for _ in range(2))
+    listening.listener = Stream(View())
+    gone: list[Session] = []
+    sessions.on_gone.append(gone.append)
+    sessions.sweep(IDLE - 1)
+    assert not gone
+    sessions.find(idle.token, "", IDLE - 1)
+    sessions.sweep(IDLE)
+    assert not gone
+    sessions.sweep(2 * IDLE)
+    assert gone == [idle]
+    assert await recalled(sessions, idle.token, now=2 * IDLE) is not None
+
+
+async def test_an_expired_session_is_let_go_of() -> None:
+    sessions = Sessions(ring)
+    session = sessions.open("2025-11-25", "", NONE, 0.0)
+    session.listener = Stream(View())
+    gone: list[Session] = []
+    sessions.on_gone.append(gone.append)
+    sessions.sweep(LIFETIME)
+    assert gone == [session]
+
+
+async def test_what_a_deleted_session_was_about_to_save_does_not_bring_it_back() -> None:
+    store = MemoryStore()
+    sessions = Sessions(ring, store)
+    session = sessions.open("2025-11-25", "", NONE, 0.0)
+    await sessions.end(session, 1.0)
+    session.dirty = True
+    await sessions.save(session)
+    assert await recalled(Sessions(ring, store), session.token) is None
+
+
+async def test_with_its_session_end_its_requests_and_what_it_was_asked() -> None:
+    sessions = Sessions(ring)
+    session = sessions.open("2025-11-25", "", Raw(b'{"sampling":{}}'), 0.0)
+    task = asyncio.create_task(asyncio.Event().wait())
+    session.calls.begin(Raw(b"1"), task)  # type: ignore[arg-type] # its result does not matter
+    answered: list[bytes] = []
+    question = Envelope("2.0", id=Raw(b"7"), method="sampling/createMessage", params=Raw(b"{}"))
+    session.asks.ask(question, answered.append, lambda _: True)
+    await sessions.end(session, 1.0)
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert b"is over" in answered[0]

@@ -120,7 +120,8 @@ async def test_what_a_client_cannot_do_is_named(gateway: GatewayProcess, server:
         with pytest.raises(MCPError) as caught:
             await ada.call_tool(f"{server}_1mcp_plan", {"topic": "rain"})
     error = caught.value.error
-    assert (error.code, error.data) == (-32021, {"requiredCapabilities": {"sampling": {}}})
+    assert error.code == -32021
+    assert error.data["requiredCapabilities"] == {"sampling": {}}
 
 
 def post(gateway: GatewayProcess, name: str, **params: Any) -> httpx2.Response:
@@ -136,6 +137,12 @@ def post(gateway: GatewayProcess, name: str, **params: Any) -> httpx2.Response:
     return httpx2.post(gateway.url, json=message, headers=headers, timeout=LIMIT)
 
 
+def told(response: httpx2.Response) -> tuple[int, int, str, list[str]]:
+    """All of a refusal but the id of its request."""
+    error = response.json()["error"]
+    return response.status_code, error["code"], error["message"], sorted(error["data"])
+
+
 @of_each_server
 def test_a_state_that_is_not_good_is_refused_and_the_call_still_there(
     gateway: GatewayProcess, server: str, tmp_path: Path
@@ -148,11 +155,11 @@ def test_a_state_that_is_not_good_is_refused_and_the_call_still_there(
         refused = post(gateway, name, arguments=arguments, requestState=bad, inputResponses=answers)
         assert (refused.status_code, refused.json()["error"]["code"]) == (400, -32602)
     other = post(gateway, name, arguments={"file": "other"}, requestState=state, inputResponses=answers)
-    assert other.json() == refused.json()
+    assert told(other) == told(refused)
     done = post(gateway, name, arguments=arguments, requestState=state, inputResponses=answers)
     assert done.json()["result"]["content"][0]["text"] == "decline"
     replayed = post(gateway, name, arguments=arguments, requestState=state, inputResponses=answers)
-    assert replayed.json() == refused.json()
+    assert told(replayed) == told(refused)
 
 
 async def test_the_end_of_the_gateway_cancels_what_is_parked(tmp_path: Path) -> None:

@@ -145,6 +145,19 @@ async def channel_to(
 # Headers
 
 
+@pytest.mark.parametrize("revision", [REVISION, "2026-07-28"])
+async def test_the_trace_of_a_request_is_in_its_headers_and_in_those_of_no_other(revision: str) -> None:
+    trace = (("traceparent", "00-" + "1" * 32 + "-" + "2" * 16 + "-01"), ("tracestate", "a=1"))
+    async with channel_to(Upstream()) as case:
+        case.channel.adopt(revision)
+        await case.ask(trace=trace)
+        await case.ask()
+        calls = [request for request in case.asked("POST") if request.message.get("method") == "tools/call"]
+    traced, other = (request.headers for request in calls)
+    assert dict(trace).items() <= traced.items()
+    assert not dict(trace).keys() & other.keys()
+
+
 async def test_a_request_says_session_and_revision_and_what_was_configured() -> None:
     headers = (("Authorization", "Bearer t"), ("Accept", "text/html"), ("Mcp-Session-Id", "forged"))
     async with channel_to(Upstream(), *headers) as case:
@@ -540,6 +553,19 @@ async def test_a_lost_session_is_begun_anew_once_for_all_who_noticed(loss: bytes
         assert first.message["params"] == second.message["params"]
         assert "mcp-session-id" not in second.headers
         assert case.peer.methods().count("notifications/initialized") == 2
+
+
+async def test_a_look_at_the_upstream_begins_no_session_anew() -> None:
+    upstream = Upstream()
+    async with channel_to(upstream) as case:
+        upstream.alive.clear()
+        with pytest.raises(UpstreamError) as caught:
+            await case.channel.request(Request("ping", timeout=LIMIT, renews=False))
+        assert caught.value.reason is Reason.SESSION_LOST
+        assert upstream.sessions == ["s1"]
+        assert not case.channel.closed.done()
+        assert await case.ask() == b'"ok"'
+        assert upstream.sessions == ["s1", "s2"]
 
 
 async def test_a_notification_that_meets_a_lost_session_is_sent_again() -> None:

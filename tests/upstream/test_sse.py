@@ -196,3 +196,13 @@ async def test_a_call_that_is_given_up_is_cancelled() -> None:
             for request in peer.requests
             if b"cancelled" in request.body
         ] == [1, 2]
+
+
+async def test_the_trace_of_a_request_is_in_its_headers_and_in_those_of_no_other() -> None:
+    trace = (("traceparent", "00-" + "1" * 32 + "-" + "2" * 16 + "-01"), ("tracestate", "a=1"))
+    async with channel_to(OldServer()) as (channel, peer, _):
+        await channel.request(Request("tools/call", trace=trace))
+        await channel.request(Request("tools/call"))
+        traced, other = (request.headers for request in peer.requests[-2:])
+    assert dict(trace).items() <= traced.items()
+    assert not dict(trace).keys() & other.keys()

@@ -186,7 +186,7 @@ async def test_one_that_cannot_be_reached_any_more_is_found_out() -> None:
 async def test_its_ping_is_answered_and_what_else_it_sends_is_heard() -> None:
     upstreams, heard = Upstreams(s=handshake("a")), list[str]()
 
-    def hear(upstream: str, envelope: Envelope, respond: Callable[[bytes], None]) -> None:
+    def hear(upstream: Supervisor, envelope: Envelope, respond: Callable[[bytes], None]) -> None:
         heard.append(f"{upstream} {envelope.method}")
         respond(b"{}")
 

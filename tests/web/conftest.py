@@ -13,11 +13,16 @@ from tests.support.channels import IDENTITY, Upstreams, spec
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Options, Runtime
 from onemcp.gateway.sessions import Sessions, Store
+from onemcp.ops.loading import Loading
+from onemcp.ops.probes import Probes, Saying
+from onemcp.ops.readiness import Readiness
 from onemcp.seal.keyring import Keyring
 from onemcp.store.memory import MemoryStore
 from onemcp.web.app import WebApp
 from onemcp.web.exchange import SlowExchanges
+from onemcp.web.forwarded import Trust
 from onemcp.web.guard import Guard
+from onemcp.web.health import HealthPages
 from onemcp.web.http.server import bind, serving
 from onemcp.web.mcp import McpEndpoint
 
@@ -36,6 +41,7 @@ class Edge:
     runtime: Runtime
     port: int
     sessions: Sessions
+    readiness: Readiness
 
     async def post(self, body: object, path: str = "/mcp", **headers: str) -> httpx2.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -84,6 +90,7 @@ def edge() -> Serve:
         keyring: Keyring | None = None,
         store: Store | EllipsisType | None = ...,
         max_bytes: int = 1 << 20,
+        saying: Saying | None = None,
         **options: Any,
     ) -> AsyncIterator[Edge]:
         options = {"async_loading": True, "batch_delay": 0.0, "call_wait": 5.0, **options}
@@ -92,18 +99,24 @@ def edge() -> Serve:
         async with Runtime(Options(**options), upstreams.open, IDENTITY) as runtime:
             with SlowExchanges() as slow:
                 sessions = Sessions(keyring or Keyring.ephemeral(), MemoryStore() if store is ... else store)
+                readiness = Readiness()
                 app = WebApp(
                     McpEndpoint(runtime, Dispatcher(runtime), sessions, slow),
                     Guard([], ["https://app.example"]),
+                    HealthPages(
+                        Probes(runtime, readiness, saying or Saying("0.1.0")),
+                        Loading(runtime, saying or Saying("0.1.0"), 0.0),
+                    ),
                 )
                 async with (
-                    serving(app, sock, max_bytes),
+                    serving(app, sock, max_bytes, trust=Trust.parse(["loopback"])),
                     httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client,
                 ):
                     await runtime.apply(specs or [spec(name) for name in upstreams.scripts])
+                    readiness.loaded = True
                     if settle:
                         await runtime.settled()
-                    yield Edge(client, runtime, port, sessions)
+                    yield Edge(client, runtime, port, sessions, readiness)
                     runtime.notifier.close()
 
     return serve

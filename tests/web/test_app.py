@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from tests.support.channels import Upstreams, handshake
-from tests.web.conftest import Serve, rpc
+from tests.web.conftest import ACCEPT, Serve, rpc
 
 pytestmark = pytest.mark.anyio
 
@@ -50,3 +50,24 @@ async def test_an_origin_that_is_no_url_is_refused(edge: Serve) -> None:
             await raw_status(it.port, "GET /mcp HTTP/1.1\r\nHost: localhost\r\nOrigin: http://[\r\n\r\n")
             == 403
         )
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"x-forwarded-host": "localhost"}, 200),
+        ({"x-forwarded-host": "evil.example"}, 403),
+        ({"forwarded": "for=1.1.1.1;host=evil.example"}, 403),
+        ({"forwarded": "for=1.1.1.1;host=localhost"}, 200),
+        ({"x-forwarded-host": "localhost", "host": "evil.example"}, 403),
+        ({"x-forwarded-host": "localhost", "origin": "https://evil.example"}, 403),
+    ],
+)
+async def test_the_name_that_a_proxy_was_asked_for_has_to_be_allowed_beside_that_in_host(
+    edge: Serve, headers: dict[str, str], status: int
+) -> None:
+    """Never in its place: a page of another name, on this machine, could send these headers itself."""
+    async with edge(Upstreams()) as it:
+        hello = rpc("initialize", protocolVersion="2025-11-25", capabilities={})
+        answer = await it.client.post("/mcp", json=hello, headers={**ACCEPT, **headers})
+        assert answer.status_code == status

@@ -337,3 +337,45 @@ async def test_a_server_that_there_is_not_has_no_tools_either(edge: Serve) -> No
     async with edge(Upstreams(a=handshake())) as it:
         answer = await it.stateless("tools/call", name="echo", path="/servers/nobody/mcp")
     assert (answer.status_code, answer.json()["error"]["message"]) == (404, "No server is called nobody")
+
+
+async def test_a_batch_may_answer_a_question_and_give_up_a_request(edge: Serve) -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: object) -> object:
+        began.set()
+        try:
+            return await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with edge(Upstreams(a=handshake("t", **{"tools/call": hang}))) as it:
+        session, _ = await it.initialize("2025-03-26")
+        call = rpc("tools/call", name="a_1mcp_t") | {"id": "x"}
+        waiting = asyncio.ensure_future(it.post([call], mcp_session_id=session))
+        async with asyncio.timeout(5):
+            await began.wait()
+            cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "x"}}
+            assert (await it.post([cancelled], mcp_session_id=session)).status_code == 202
+            await ended.wait()
+            assert (await waiting).status_code == 202
+
+
+async def test_the_end_of_a_session_ends_what_it_has_asked_for(edge: Serve) -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: object) -> object:
+        began.set()
+        try:
+            return await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with edge(Upstreams(a=handshake("t", **{"tools/call": hang}))) as it:
+        session, _ = await it.initialize()
+        call = asyncio.ensure_future(it.post(rpc("tools/call", name="a_1mcp_t"), mcp_session_id=session))
+        async with asyncio.timeout(5):
+            await began.wait()
+            await it.client.delete("/mcp", headers={"mcp-session-id": session})
+            await ended.wait()
+            await call

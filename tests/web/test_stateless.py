@@ -85,7 +85,11 @@ async def test_an_unspoken_revision_is_told_which_are_spoken(edge: Serve) -> Non
     assert answer.json()["error"] == {
         "code": -32022,
         "message": "Unsupported protocol version: 2099-01-01",
-        "data": {"supported": ["2026-07-28"], "requested": "2099-01-01"},
+        "data": {
+            "supported": ["2026-07-28"],
+            "requested": "2099-01-01",
+            "requestId": answer.headers["x-request-id"],
+        },
     }
 
 
@@ -187,3 +191,22 @@ async def test_an_error_of_an_upstream_that_is_none_is_still_an_answer(edge: Ser
         answer = await it.stateless("tools/call", name="a_1mcp_echo", arguments={})
         assert answer.status_code == 200
         assert b'"id":1,' in answer.content
+
+
+async def test_a_subscription_leads_nowhere_on_an_endpoint_that_is_none(edge: Serve) -> None:
+    async with edge(Upstreams(a=handshake("t"))) as it:
+        answer = await it.stateless("subscriptions/listen", path="/servers/nope/mcp", notifications={})
+        assert answer.status_code == 404
+        assert answer.json()["error"]["code"] == -32601
+
+
+async def test_a_subscription_needs_a_client_that_takes_streams(edge: Serve) -> None:
+    async with edge(Upstreams(a=handshake("t"))) as it:
+        body = rpc("subscriptions/listen", notifications={}, _meta=META)
+        answer = await it.post(
+            body,
+            accept="application/json",
+            mcp_protocol_version="2026-07-28",
+            mcp_method="subscriptions/listen",
+        )
+        assert answer.status_code == 406

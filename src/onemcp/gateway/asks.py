@@ -16,6 +16,8 @@ from onemcp.gateway.calls import CANCELLED
 from onemcp.wire.capabilities import CAPABILITY, Required, declared_in, lacking, words
 from onemcp.wire.envelope import (
     ABSENT,
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
     METHOD_NOT_FOUND,
     Envelope,
     encode,
@@ -28,7 +30,7 @@ from onemcp.wire.inbound import MISSING_CAPABILITY
 
 MAX_ASKS: Final = 64
 """Asks that one client has open at a time."""
-ABANDONED: Final = error_object(RpcError(-32800, "The call that this was asked for is over"))
+ABANDONED: Final = error_object(RpcError(INTERNAL_ERROR, "The call that this was asked for is over"))
 
 Respond = Callable[[bytes], None]
 """Sends an encoded response to the upstream; drops it if the connection is gone."""
@@ -99,6 +101,11 @@ class OpenAsks:
         if ask is not None:
             ask.respond(failure(ask.upstream_id, ABANDONED))
 
+    def abandon_all(self) -> None:
+        """Nobody will answer any more."""
+        for key in list(self.open or ()):
+            self.abandon(key)
+
     def has_any(self, keys: set[bytes]) -> bool:
         """See `Asked.has_any`."""
         return self.open is not None and not self.open.keys().isdisjoint(keys)
@@ -127,9 +134,11 @@ class Asks(OpenAsks):
 
     def refusal(self, envelope: Envelope) -> RpcError | None:
         """See `Asked.refusal`."""
-        missing = lacking(declared_in(self._capabilities), envelope.method, envelope.params)
+        declared = declared_in(self._capabilities)
+        missing = lacking(declared, envelope.method, envelope.params)
         if missing:
-            return RpcError(METHOD_NOT_FOUND, f"the client does not support {words(missing)}")
+            code = METHOD_NOT_FOUND if missing.keys() - declared.keys() else INVALID_PARAMS
+            return RpcError(code, f"the client does not support {words(missing)}")
         return self.full()
 
     def ask(self, envelope: Envelope, respond: Respond, tell: Tell) -> bytes:
@@ -181,6 +190,7 @@ class Nobody(OpenAsks):
 
 NO_CLIENT: Final = Nobody("the client takes no requests")
 UNDECLARED: Final = Nobody("")
+GONE: Final = Nobody("the client does not wait for this any more")
 NOT_DURING_COMPLETION: Final = Nobody("a client of this revision cannot be asked during completion/complete")
 
 

@@ -51,6 +51,20 @@ class Calls:
             self._cancelled.add(key)
             task.cancel()
 
+    def __len__(self) -> int:
+        """Requests that are being answered."""
+        return len(self._running)
+
+    def end_all(self) -> None:
+        """Nobody waits for any of them any more."""
+        if self._running and self._cancelled is None:
+            self._cancelled = set()
+        while self._running:
+            key, task = self._running.popitem()
+            if self._cancelled is not None:
+                self._cancelled.add(key)
+            task.cancel()
+
     def absorbed(self, key: bytes, task: asyncio.Task[None]) -> bool:
         """Whether the cancellation that this task has just caught was its client's; if so, it goes on."""
         if self._cancelled is None or key not in self._cancelled:

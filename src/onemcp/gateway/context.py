@@ -48,5 +48,9 @@ class CallContext:
     """Whoever the upstream asks in the course of it, where that is not the session."""
     token: Raw | None = None
     """The client's progress token."""
+    trace: str = ""
+    """The traceparent of the client's request, well-formed (`core/trace.py` has its ids); empty for none."""
+    trace_headers: tuple[tuple[str, str], ...] = ()
+    """The same and its tracestate, where the client said it in HTTP headers."""
     lane: int = 0
     """Which of the caller's own connections it goes over, where no two calls may share one; 0 for the first."""

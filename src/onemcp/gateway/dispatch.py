@@ -1,6 +1,8 @@
 """The dispatcher: every request that a client can make, by method, whatever edge it came through."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from time import perf_counter
 from typing import Any, Final
 
 from msgspec import Raw
@@ -9,8 +11,10 @@ from onemcp.errors import RpcError, UpstreamError
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.failures import as_rpc_error
 from onemcp.gateway.lists import LISTINGS, Lists
+from onemcp.gateway.meter import BROKEN, CANCELLED, Meter, outcome_of, outcome_of_error
 from onemcp.gateway.relay import NAMED, Relay
 from onemcp.gateway.runtime import Runtime
+from onemcp.gateway.tracing import carry
 from onemcp.upstream.channel import Reply
 from onemcp.upstream.connection import Connection
 from onemcp.upstream.supervisor import Supervisor
@@ -29,6 +33,7 @@ from onemcp.wire.loglevel import LogLevel
 from onemcp.wire.revisions import STATELESS_REVISIONS, Era
 from onemcp.wire.translate import SERVER_KEY
 
+INITIALIZE: Final = "initialize"
 INSTANCE_KEY: Final = "onemcp/instance"
 
 _CAPABILITIES: Final = {
@@ -64,16 +69,22 @@ class Dispatcher:
             "server/discover": self._discover,
         }
 
-    async def dispatch(self, ctx: CallContext, envelope: Envelope) -> Reply:
+    def dispatch(self, ctx: CallContext, envelope: Envelope) -> Coroutine[Any, Any, Reply]:
         """The answer to a request.
 
         Raises:
             RpcError: what the client gets instead.
         """
+        meter, answering = self._runtime.meter, self._answer(ctx, envelope)
+        return answering if meter is None else _measured(meter, ctx, envelope.method, answering)
+
+    async def _answer(self, ctx: CallContext, envelope: Envelope) -> Reply:
         method = envelope.method
         if ctx.endpoint:
-            self._check_endpoint(ctx)
+            self._named(ctx)
         params = open_object(envelope.params)
+        if ctx.trace or "_meta" in params:
+            carry(ctx, params)
         if method in NAMED:
             return await self._relay.forward(ctx, method, params)
         if self._held:
@@ -94,21 +105,23 @@ class Dispatcher:
         Raises:
             RpcError: a single upstream's endpoint whose upstream is not there.
         """
+        meter, greeting = self._runtime.meter, self._hello(ctx)
+        reply = await (greeting if meter is None else _measured(meter, ctx, INITIALIZE, greeting))
+        return reply.result
+
+    async def _hello(self, ctx: CallContext) -> Reply:
         if ctx.endpoint:
-            self._check_endpoint(ctx)
+            self._named(ctx)
         await self._hold()
         introduction = await self._introduction(ctx)
         info = introduction.pop("serverInfo")
-        return Raw(
-            encode(
-                {
-                    "protocolVersion": ctx.revision,
-                    **introduction,
-                    "serverInfo": info,
-                    "_meta": {INSTANCE_KEY: self._runtime.identity.instance},
-                }
-            )
-        )
+        result = {
+            "protocolVersion": ctx.revision,
+            **introduction,
+            "serverInfo": info,
+            "_meta": {INSTANCE_KEY: self._runtime.identity.instance},
+        }
+        return Reply(Raw(encode(result)), ABSENT)
 
     async def _hold(self) -> None:
         """Without async loading nobody is let in before the upstreams have had their time to start."""
@@ -150,7 +163,16 @@ class Dispatcher:
         identity = self._runtime.identity
         return {"name": identity.name, "title": "onemcp gateway", "version": identity.version}
 
-    def _check_endpoint(self, ctx: CallContext) -> Supervisor:
+    def check_endpoint(self, ctx: CallContext) -> None:
+        """See that the endpoint is one.
+
+        Raises:
+            RpcError: it is a single upstream's, and that is not there for this caller.
+        """
+        if ctx.endpoint:
+            self._named(ctx)
+
+    def _named(self, ctx: CallContext) -> Supervisor:
         supervisor = self._runtime.pool.get(ctx.endpoint)
         if supervisor is None or not self._runtime.shows(ctx.view, ctx.endpoint, ctx.endpoint):
             raise RpcError(METHOD_NOT_FOUND, f"No server is called {ctx.endpoint[:100]}", status=404)
@@ -158,7 +180,7 @@ class Dispatcher:
 
     async def _solo(self, ctx: CallContext) -> Connection:
         """The upstream of a single upstream's endpoint, which waits for it, bounded."""
-        supervisor = self._check_endpoint(ctx)
+        supervisor = self._named(ctx)
         try:
             return supervisor.connection or await supervisor.ready(self._runtime.options.call_wait)
         except UpstreamError as error:
@@ -198,8 +220,26 @@ class Dispatcher:
         if ctx.session is not None:
             ctx.session.log_level = level
             ctx.session.dirty = True
-        self._runtime.want_logs(level)
+        self._runtime.want_logs(level, ctx.session)
         return Reply(_EMPTY, ABSENT)
+
+
+async def _measured(meter: Meter, ctx: CallContext, method: str, answering: Awaitable[Reply]) -> Reply:
+    """The same answer; how it ended and how long it took are counted."""
+    began = perf_counter()
+    outcome = BROKEN
+    try:
+        reply = await answering
+        outcome = outcome_of(reply, ctx.era)
+    except RpcError as error:
+        outcome = outcome_of_error(error)
+        raise
+    except asyncio.CancelledError:
+        outcome = CANCELLED
+        raise
+    finally:
+        meter.call(ctx.upstream, method, outcome, perf_counter() - began)
+    return reply
 
 
 def _mirrored(connection: Connection) -> dict[str, object]:

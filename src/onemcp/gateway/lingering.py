@@ -2,15 +2,16 @@
 
 Until it does, what it says may still be about them; on a connection that does not say which call a message belongs to,
 another client's call must not be taken for the one that is meant. That an upstream answers a request sent after the
-cancellation shows that it has read it.
+cancellation shows that it has read it; and since one that has read it may go on all the same, a call of a shared
+connection stays for the time of one answer more (`Call.linger`).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from onemcp.errors import RpcError, UpstreamError
-from onemcp.gateway.backchannel import Call
+from onemcp.errors import Reason, RpcError, UpstreamError
+from onemcp.gateway.call import Call
 from onemcp.upstream.connection import Connection
 from onemcp.wire.revisions import Era
 
@@ -49,6 +50,7 @@ class Lingering:
             while calls:
                 before = set(calls)
                 if await self._reads(connection):
+                    await self._wait_for(before, connection)
                     for call in before:
                         self._release(call)
                     calls -= before
@@ -57,15 +59,22 @@ class Lingering:
             for call in calls:
                 self._release(call)
 
+    async def _wait_for(self, calls: Iterable[Call], connection: Connection) -> None:
+        """Return when the time of these calls is over, or their connection is."""
+        loop = asyncio.get_running_loop()
+        left = max(call.lingers_until for call in calls) - loop.time()
+        if left > 0:
+            await asyncio.wait((connection.channel.closed,), timeout=left)
+
     async def _reads(self, connection: Connection) -> bool:
         """Whether the upstream has shown that it reads, or that nothing will come from it any more."""
         method = "ping" if connection.era is Era.HANDSHAKE else "server/discover"
         try:
-            await connection.ask(method, {}, PATIENCE)
+            await connection.ask(method, {}, PATIENCE, renews=False)
         except RpcError:
             return True  # an error is an answer
-        except UpstreamError:
-            if connection.channel.closed.done():
+        except UpstreamError as error:
+            if connection.channel.closed.done() or error.reason is Reason.SESSION_LOST:
                 return True
             await asyncio.sleep(PAUSE)
             return False

@@ -13,6 +13,7 @@ from onemcp.gateway.streams import Event, Stream
 NAME: Final = "listener"
 """The stream's name in the log, and the first word of its ids."""
 _DIGITS: Final = 18
+_LONGEST_EPOCH: Final = 64
 
 
 class Position(NamedTuple):
@@ -34,6 +35,8 @@ class Position(NamedTuple):
         """The position that an event id names; None for the id of another stream, or none at all."""
         name, *parts = text.split("-")
         if name != NAME or len(parts) != 3 or not all(_is_number(part) for part in parts[1:]):
+            return None
+        if not (parts[0].isascii() and parts[0].isalnum() and len(parts[0]) <= _LONGEST_EPOCH):
             return None
         return cls(parts[0], int(parts[1]), int(parts[2]))
 

@@ -4,6 +4,7 @@ It stands on the path of every call: one lookup finds the cell, one search its s
 grow: methods that are none count as one, and upstreams come from the configuration.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final
 
@@ -15,6 +16,7 @@ from onemcp.gateway.failures import REQUEST_TIMEOUT
 from onemcp.upstream.channel import Reply
 from onemcp.wire.envelope import ABSENT, open_object
 from onemcp.wire.inputs import INPUT_REQUIRED as _INPUT_REQUIRED
+from onemcp.wire.revisions import Era
 
 OK: Final = "ok"
 TOOL_ERROR: Final = "tool_error"
@@ -59,7 +61,9 @@ Key = tuple[str, str, str]
 
 _IS_ERROR: Final = b'"isError"'
 _TRUE: Final = b"true"
-_FALSE: Final = b":false"
+_WELL: Final = b'"isError":false}'
+"""The end of nearly every result of a tool that went well. One brace closes one object: it is the result's own member."""
+_HANDSHAKE: Final = Era.HANDSHAKE  # looking a member of an enumeration up takes longer than the test
 _REASONS: Final = frozenset(reason.value for reason in Reason)
 
 
@@ -74,7 +78,9 @@ class Meter:
         cell = self._cells.get((upstream, method, outcome))
         if cell is None:
             cell = self._cell(upstream, method, outcome)
-        cell.note(seconds)
+        # `cell.note(seconds)`, without the call: it would be a fifth of what counting costs.
+        cell.counts[bisect_left(OPERATION, seconds)] += 1
+        cell.total += seconds
 
     def _cell(self, upstream: str, method: str, outcome: str) -> Histogram:
         key = (upstream, method if method in METHODS else OTHER, outcome)
@@ -93,25 +99,19 @@ class Meter:
             del self._cells[key]
 
 
-def outcome_of(reply: Reply, *, may_ask: bool = False) -> str:
-    """How a request ended that was answered; `may_ask` says that an answer can be a question, as in the stateless era.
+def outcome_of(reply: Reply, era: Era = _HANDSHAKE) -> str:
+    """How a request of this era ended that was answered.
 
     Most results are told by a search in their text; only what that leaves in doubt is opened.
     """
     if reply.error is not ABSENT:
         return ERROR
     result = bytes(reply.result)
-    at = result.find(_IS_ERROR)
-    if at >= 0 and _may_be_true(result, at + len(_IS_ERROR)) and _member(reply.result, "isError") == _TRUE:
+    if not result.endswith(_WELL) and _IS_ERROR in result and _member(reply.result, "isError") == _TRUE:
         return TOOL_ERROR
-    if may_ask and _INPUT_REQUIRED in result and _member(reply.result, "resultType") == _INPUT_REQUIRED:
-        return INPUT_REQUIRED
-    return OK
-
-
-def _may_be_true(result: bytes, after: int) -> bool:
-    """Not if the name stands there once, and `false` after it: so most servers say that all went well."""
-    return not result.startswith(_FALSE, after) or result.find(_IS_ERROR, after) >= 0
+    if era is _HANDSHAKE or _INPUT_REQUIRED not in result:
+        return OK
+    return INPUT_REQUIRED if _member(reply.result, "resultType") == _INPUT_REQUIRED else OK
 
 
 def outcome_of_error(error: RpcError) -> str:

@@ -38,6 +38,12 @@ class Notifier:
         self._epoch = os.urandom(4).hex()
         self.sent = 0
         """Notices so far; the number of the last one."""
+        self.changes = 0
+        """Changes so far, each of which is in a notice, or will be."""
+
+    def __len__(self) -> int:
+        """Streams that are told."""
+        return len(self._streams)
 
     @property
     def position(self) -> Position:
@@ -47,6 +53,7 @@ class Notifier:
     def changed(self, kinds: frozenset[Kind], upstream: str) -> None:
         """An upstream's lists changed, it came or it went."""
         loop = asyncio.get_running_loop()
+        self.changes += len(kinds)
         for kind in kinds:
             self._batch.add(kind, upstream, loop.time())
         due = self._batch.due()

@@ -10,6 +10,7 @@ from onemcp.core.changes import Kind
 from onemcp.core.lifecycle import State
 from onemcp.core.offering import Offering
 from onemcp.core.spec import UpstreamSpec
+from onemcp.errors import Reason, UpstreamError
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.sessions import Session
 from onemcp.upstream.partitions import Partitions
@@ -41,6 +42,8 @@ class Owned:
         """Told of each connection before it is opened, and whose it is."""
         self.on_changed: Callable[[frozenset[Kind], str], None] = lambda _kinds, _upstream: None
         """Told of the lists that changed for an owner that is no session."""
+        self.on_ended: Callable[[Supervisor], None] = lambda _: None
+        """Told of each connection of somebody's own that is gone."""
 
     def count(self, upstream: str) -> int:
         """How many connections of this upstream are somebody's own."""
@@ -51,9 +54,14 @@ class Owned:
         """The connection that an isolated upstream is used through in a context, for as long as the block runs.
 
         Raises:
-            UpstreamError: OVERLOADED, with every place taken by somebody who is using it.
+            UpstreamError: OVERLOADED, with every place taken by somebody who is using it; STOPPING, for a session
+                that has ended.
         """
         key = owner(ctx)
+        if ctx.session is not None and ctx.session.is_over:
+            raise UpstreamError(
+                shared.spec.name, Reason.STOPPING, "is not used by a session that has ended", ran=False
+            )
         if not key:
             yield shared
             return
@@ -128,8 +136,9 @@ class Owned:
         elif session is None and previous is State.READY:
             self.on_changed(changed, supervisor.spec.name)
 
-    def _ended(self, key: str) -> None:
+    def _ended(self, key: str, supervisor: Supervisor) -> None:
         """A connection of this owner is gone; what it offered alone is gone with it."""
+        self.on_ended(supervisor)
         self._catalogs = {of: catalog for of, catalog in self._catalogs.items() if of[0] != key}
         if key in self.deviating and not self._deviates(key):
             self.deviating.discard(key)

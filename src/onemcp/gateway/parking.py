@@ -21,7 +21,7 @@ from msgspec import Raw
 from onemcp.core.access import Principal
 from onemcp.core.spec import StdioTransport, UpstreamSpec
 from onemcp.errors import RpcError
-from onemcp.gateway.asks import OpenAsks, Respond, Tell, missing_capability
+from onemcp.gateway.asks import GONE, OpenAsks, Respond, Tell, missing_capability
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.continuation import Parked, refused
 from onemcp.upstream.channel import Reply
@@ -92,6 +92,8 @@ class Conversation(OpenAsks):
 
     def refusal(self, envelope: Envelope) -> RpcError | None:
         """See `Asked.refusal`."""
+        if not self._parking.knows(self):
+            return GONE.refusal(envelope)
         if envelope.params is not ABSENT and bytes(envelope.params)[:1] != b"{":
             return RpcError(INVALID_PARAMS, "params must be an object")
         missing = lacking(self.declared, envelope.method, envelope.params)
@@ -223,6 +225,16 @@ class Parking:
         """Conversations, parked or under way."""
         return len(self._conversations)
 
+    @property
+    def parked(self) -> int:
+        """Conversations whose clients have been asked and have not come back."""
+        return sum(conversation.is_parked for conversation in self._conversations.values())
+
+    @property
+    def places(self) -> int:
+        """Places that are taken by calls which have asked."""
+        return len(self._admitted)
+
     def run(self, work: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:
         """A task for a call, which `aclose` ends if nothing else does."""
         task = asyncio.create_task(work)
@@ -247,6 +259,10 @@ class Parking:
             raise refused()
         conversation.answer(responses)
         return conversation
+
+    def knows(self, conversation: Conversation) -> bool:
+        """Whether it goes on."""
+        return conversation.number in self._conversations
 
     def full(self, conversation: Conversation) -> RpcError | None:
         """Why this one may not ask, if there is no room for it."""

@@ -5,8 +5,8 @@ what that dict encodes to, so that what was decided on is what is forwarded.
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final
 
 from msgspec import Raw
 
@@ -16,7 +16,7 @@ from onemcp.core.offering import Listing
 from onemcp.core.spec import Isolation
 from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.gateway.asks import NOT_DURING_COMPLETION, missing_capability
-from onemcp.gateway.backchannel import LONGEST, TOKEN, Call
+from onemcp.gateway.call import LONGEST, TOKEN, Call
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.continuation import Subject
 from onemcp.gateway.failures import as_rpc_error
@@ -68,11 +68,15 @@ class Relay:
             RpcError: the name leads nowhere, or the upstream did not answer.
         """
         listing, member = NAMED[method]
-        route = await self._resolver.resolve(ctx, method, listing, text(params.get(member), member))
+        name = text(params.get(member), member)
+        route = self._resolver.known(ctx, method, listing, name)
+        if route is None:
+            route = await self._resolver.resolve(ctx, method, listing, name)
         if route.headers and ctx.headers is not None:
             _check_param_headers(route, params.get("arguments", _NO_ARGUMENTS), ctx.headers)
         params[member] = route.encoded
         if ctx.era is _STATELESS and STATE in params:
+            ctx.upstream = route.upstream
             reply = await self._rounds.resume(_subject(ctx, method, params, route), params)
             if reply is not None:
                 return reply
@@ -98,16 +102,19 @@ class Relay:
             ctx.asks = NOT_DURING_COMPLETION
         return await self._deliver(ctx, COMPLETE, params, route)
 
-    async def _deliver(self, ctx: CallContext, method: str, params: dict[str, Raw], route: Route) -> Reply:
+    def _deliver(
+        self, ctx: CallContext, method: str, params: dict[str, Raw], route: Route
+    ) -> Coroutine[Any, Any, Reply]:
+        """The way that a call takes: in rounds, over a connection of its owner's, or over the shared one."""
         supervisor = self._runtime.pool.get(route.upstream)
         if supervisor is None:
             raise RpcError(INTERNAL_ERROR, f"{route.upstream}: is no longer configured")
         ctx.upstream = route.upstream
         if ctx.era is _STATELESS and ctx.asks is None and can_answer(params) and _may_ask(supervisor):
-            return await self._converse(ctx, method, params, route, supervisor)
+            return self._converse(ctx, method, params, route, supervisor)
         if supervisor.spec.partitioning.isolation is Isolation.SHARED:
-            return await self._through(ctx, method, params, route, supervisor)
-        return await self._carry(ctx, method, params, route, supervisor)
+            return self._through(ctx, method, params, route, supervisor)
+        return self._carry(ctx, method, params, route, supervisor)
 
     async def _converse(
         self, ctx: CallContext, method: str, params: dict[str, Raw], route: Route, supervisor: Supervisor
@@ -191,6 +198,7 @@ class Relay:
                 _watch_progress(params, call, is_heard=ctx.emit is not None)
             request.params = encode(params)
             request.sink = call.hear
+            request.trace = ctx.trace_headers
             if ctx.task is not None:
                 request.timeout = LONGEST
             reply = await connection.channel.request(request)

@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from onemcp.errors import RpcError, UpstreamError
 from onemcp.gateway.asks import missing_capability
-from onemcp.gateway.backchannel import TOKEN
+from onemcp.gateway.call import TOKEN
 from onemcp.gateway.continuation import Again, Continuations, Parked, Subject
 from onemcp.gateway.failures import as_rpc_error
 from onemcp.gateway.parking import Conversation, Parking, Work

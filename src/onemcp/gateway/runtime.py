@@ -20,9 +20,12 @@ from onemcp.core.merge import VERBATIM, Naming, Shelf, merge
 from onemcp.core.offering import Offering
 from onemcp.core.plan import plan
 from onemcp.core.spec import Isolation, UpstreamSpec
-from onemcp.gateway.backchannel import Backchannel, Call
+from onemcp.gateway.backchannel import Backchannel
+from onemcp.gateway.call import Call
 from onemcp.gateway.context import CallContext
+from onemcp.gateway.levels import REMEMBERED, Levels
 from onemcp.gateway.lingering import Lingering
+from onemcp.gateway.meter import Meter
 from onemcp.gateway.notifier import Notifier
 from onemcp.gateway.owned import Owned
 from onemcp.gateway.parking import Parking
@@ -34,7 +37,6 @@ from onemcp.upstream.negotiate import Identity
 from onemcp.upstream.pool import UpstreamPool
 from onemcp.upstream.supervisor import Opener, Supervisor
 from onemcp.wire.envelope import Envelope
-from onemcp.wire.loglevel import lower
 
 _EMPTY: Final = Catalog()
 _log = logging.getLogger("onemcp.gateway")
@@ -75,15 +77,20 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         self.watches = Watches(self)
         self.owned.on_made = self.watches.restore
         self.backchannel.session_of = self.owned.session
+        self.owned.on_ended = self.backchannel.drop
         self.notifier = Notifier(options.batch_delay, self.concerns, lambda: self.catalog)
         self.owned.on_changed = self.notifier.changed
         self.events = events or Events()
+        self.meter: Meter | None = None
+        """Counts requests; None where nobody wants to know."""
         self._specs: tuple[UpstreamSpec, ...] = ()
         self._tags: dict[str, frozenset[str]] = {}
         self._former_tags: dict[str, frozenset[str]] = {}
         self._catalog: Catalog | None = _EMPTY
         self._claims = _EMPTY.claims
         self._solo: dict[str, Catalog] = {}
+        self._loop = asyncio.get_running_loop()
+        self._levels = Levels()
         self._log_level = ""
         self._told: frozenset[str] = frozenset()
         self._settled = asyncio.Event()
@@ -128,9 +135,20 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         self.pool.order([spec.name for spec in specs])
         self._touch("", frozenset())
 
-    def want_logs(self, level: str) -> None:
-        """A client asks for log messages of this level and above: the upstreams send the most that anybody wants."""
-        lowest = lower(self._log_level, level)
+    def want_logs(self, level: str, session: Session | None = None) -> None:
+        """A session, or a request without one, asks for log messages of this level and above."""
+        now = self._loop.time()
+        if session is not None:
+            self._levels.hold(session, level)
+        elif not level or not self._levels.mention(level, now):
+            return
+        else:
+            self._loop.call_later(REMEMBERED + 1, self._ask_for_logs)
+        self._ask_for_logs()
+
+    def _ask_for_logs(self) -> None:
+        """Have the upstreams send the most that anybody wants."""
+        lowest = self._levels.lowest(self._loop.time())
         if lowest != self._log_level:
             self._log_level = lowest
             self.owned.want_logs(lowest)
@@ -141,10 +159,15 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         """Nobody waits for a call any more; its upstream has been told, and may not have read that yet."""
         self.backchannel.give_up(call)
         call.silence()
+        if self.pool.get(str(call.source)) is call.source:
+            call.linger()  # it is everybody's, so that somebody else's call might be taken for this one
         self._lingering.add(call, connection)
 
     def forget(self, session: Session) -> None:
         """A session has ended: let go of what is held for it."""
+        self._levels.release(session)
+        if self._log_level:
+            self._ask_for_logs()
         self.watches.forget(session)
         self.owned.forget(session)
 
@@ -173,6 +196,9 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
 
         Where connections of its owner offer something else than the shared ones, that is in it.
         """
+        if not ctx.endpoint and not self.owned.deviating:
+            catalog = self._catalog
+            return catalog if catalog is not None else self.catalog
         own = self.owned.catalog(ctx)
         return own if own is not None else self._common(ctx.endpoint)
 

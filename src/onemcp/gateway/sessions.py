@@ -3,11 +3,14 @@
 Any later process with the same key recognises the id, so that a restart ends no session.
 """
 
+import asyncio
 import logging
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from typing import Final, Protocol
 
 import msgspec
@@ -28,6 +31,11 @@ LIFETIME: Final = 7 * 24 * 3600.0
 """Seconds after which a session id is no longer accepted."""
 MAX_REMEMBERED: Final = 10_000
 """Sessions whose record is in memory; an older one is rebuilt from its id when it comes back."""
+IDLE: Final = 600.0
+"""Seconds after which a session that has nothing open is in memory no longer; its id and what is kept stay good."""
+SWEEP: Final = 30.0
+_LOOKED_AT: Final = 64
+"""Sessions that are looked at for one that can be forgotten, where there are too many."""
 MAX_ENDED: Final = 100_000
 """Ended sessions whose id is remembered as such, until it would have expired; then the oldest are forgotten."""
 MAX_GIVEN: Final = 256
@@ -58,10 +66,12 @@ class Session:
         "endpoint",
         "expires",
         "given",
+        "is_over",
         "listener",
         "log_level",
         "position",
         "revision",
+        "seen_at",
         "sid",
         "token",
         "told",
@@ -89,10 +99,19 @@ class Session:
         """The stream that is open to the client for messages that answer no request."""
         self.watched: set[str] = set()
         """The URIs, as listed, that the client subscribed to."""
+        self.is_over = False
+        """Its client has deleted it."""
+        self.seen_at = 0.0
+        """When its client last sent anything; seconds since the epoch."""
         self.dirty = False
         """What is remembered of it has changed since it was last saved."""
         self.given: dict[str, str] = {}
         """URIs that results gave to the client, and which upstream's; the latest `MAX_GIVEN`."""
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether its client has something open: its stream, a request, or a question."""
+        return self.listener is not None or len(self.calls) > 0 or bool(self.asks.open)
 
     def note_given(self, uris: Iterable[str], upstream: str) -> None:
         """A result of this upstream gave these URIs to the client."""
@@ -150,6 +169,7 @@ class Sessions:
         self._transcripts = Transcripts(store) if store is not None else None
         self._records: OrderedDict[str, Session] = OrderedDict()
         self._ended: dict[str, float] = {}
+        self._timer: asyncio.TimerHandle
         self.on_gone: list[Callable[[Session], None]] = []
         """Told of each session that has ended, or is no longer remembered."""
 
@@ -161,16 +181,17 @@ class Sessions:
         """A new session."""
         ticket = Ticket(os.urandom(16).hex(), revision, now + LIFETIME, endpoint, _reduced(capabilities))
         token = self._keyring.seal(PURPOSE, msgspec.json.encode(ticket))
-        return self._remember(Session(token, ticket))
+        return self._remember(Session(token, ticket), now)
 
     def find(self, token: str, endpoint: str, now: float) -> Session | None:
         """The session of an id, if it is in memory; None for an expired one, and for one of another endpoint."""
         session = self._records.get(token)
         if session is None:
             return None
-        self._records.move_to_end(token)
         if session.expires <= now or session.endpoint != endpoint:
             return None
+        self._records.move_to_end(token)
+        session.seen_at = now
         return session
 
     async def recall(
@@ -192,7 +213,7 @@ class Sessions:
         known = self.find(token, endpoint, now)  # somebody else may have recalled it meanwhile
         if known is not None:
             return known
-        session = self._remember(Session(token, ticket))
+        session = self._remember(Session(token, ticket), now)
         session.log_level = kept.log_level
         session.watched = set(kept.watched)
         await adopt(session)
@@ -201,10 +222,15 @@ class Sessions:
     async def save(self, session: Session) -> None:
         """Keep what is remembered of a session; where that fails it is lost with the process, and the log says so."""
         session.dirty = False
+        if session.is_over:
+            return
         await self._keep(session, Kept(session.log_level, sorted(session.watched)))
 
     async def end(self, session: Session, now: float) -> None:
-        """The client is done; its id is refused from now on, also by a later process."""
+        """The client is done: what it has asked for ends, and its id is refused, also by a later process."""
+        session.is_over = True
+        session.calls.end_all()
+        session.asks.abandon_all()
         if self._records.pop(session.token, None) is not None:
             self._forget(session)
         self._ended[session.sid] = session.expires
@@ -243,12 +269,44 @@ class Sessions:
         for tell in self.on_gone:
             tell(session)
 
-    def _remember(self, session: Session) -> Session:
+    def _remember(self, session: Session, now: float) -> Session:
         if len(self._records) >= MAX_REMEMBERED:
-            self._forget(self._records.popitem(last=False)[1])
+            self._make_room()
         self._records[session.token] = session
+        session.seen_at = now
         session.transcripts = self._transcripts
         return session
+
+    def _make_room(self) -> None:
+        """Forget the one that was seen longest ago and has nothing open, if there is one among the first."""
+        for token, session in list(islice(self._records.items(), _LOOKED_AT)):
+            if not session.is_in_use:
+                del self._records[token]
+                self._forget(session)
+                return
+            self._records.move_to_end(token)
+
+    def sweep(self, now: float) -> None:
+        """Forget those of which nothing was seen for a while, and what is held for them."""
+        for token, session in list(self._records.items()):
+            if session.expires <= now or (now - session.seen_at >= IDLE and not session.is_in_use):
+                del self._records[token]
+                self._forget(session)
+
+    @contextmanager
+    def sweeping(self) -> Iterator[None]:
+        """Sweep now and then while the block runs."""
+        loop = asyncio.get_running_loop()
+
+        def sweep() -> None:
+            self.sweep(time.time())
+            self._timer = loop.call_later(SWEEP, sweep)
+
+        self._timer = loop.call_later(SWEEP, sweep)
+        try:
+            yield
+        finally:
+            self._timer.cancel()
 
 
 def _reduced(capabilities: Raw) -> Raw:

@@ -8,7 +8,7 @@ Source: server/resources, subscriptions (2025-11-25); basic/patterns/subscriptio
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
@@ -37,7 +37,9 @@ MAX_PER_CLIENT: Final = MAX_QUEUED // 2
 SUBSCRIBE: Final = "resources/subscribe"
 SUBSCRIPTION: Final = "io.modelcontextprotocol/subscriptionId"
 
-_BOUNDARIES: Final = ("/", "?", "#")
+_BOUNDARIES: Final = frozenset("/?#")
+MAX_DEPTH: Final = 128
+"""Parts of a URI of which an update may be told to those who watch what is above it."""
 
 Watcher = Session | Stream
 _log = logging.getLogger("onemcp.gateway")
@@ -141,13 +143,12 @@ class Watches:
             return
         watched = self._watched.get((supervisor.spec.name, self._owners.get(supervisor, "")), {})
         told: set[tuple[Watcher, str]] = set()
-        for key, watches in watched.items():
-            if uri == key or _is_below(uri, key):
-                for watch in watches:
-                    named = (watch.watcher, self._listed(watch, uri))
-                    if named not in told and self._sees(watch):
-                        told.add(named)
-                        _tell(*named, watch.upstream, params)
+        for key in _and_above(uri):
+            for watch in watched.get(key, ()):
+                named = (watch.watcher, self._listed(watch, uri))
+                if named not in told and self._sees(watch):
+                    told.add(named)
+                    _tell(*named, watch.upstream, params)
         self.unclaimed += not told
 
     async def aclose(self) -> None:
@@ -305,9 +306,13 @@ def _lasting(ctx: CallContext) -> CallContext:
     return CallContext(ctx.era, ctx.revision, ctx.view, ctx.session, ctx.endpoint, principal=ctx.principal)
 
 
-def _is_below(uri: str, key: str) -> bool:
-    """Whether a URI is of a part of the resource that another one names."""
-    return uri.startswith(key) and (key.endswith(_BOUNDARIES) or uri[len(key) :].startswith(_BOUNDARIES))
+def _and_above(uri: str) -> Iterator[str]:
+    """A URI, and those of which it names a part: what is before a boundary, with it and without it."""
+    yield uri
+    for place in [place for place, letter in enumerate(uri) if letter in _BOUNDARIES][:MAX_DEPTH]:
+        yield uri[:place]
+        if place + 1 < len(uri):
+            yield uri[: place + 1]
 
 
 def _tell(watcher: Watcher, uri: str, upstream: str, params: dict[str, Raw]) -> None:

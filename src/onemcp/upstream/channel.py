@@ -29,6 +29,8 @@ class Request:
     """The tool, prompt or URI that it is about; the `Mcp-Name` header in the stateless era."""
     headers: tuple[tuple[str, str], ...] = ()
     """`Mcp-Param-*` headers, already encoded."""
+    trace: tuple[tuple[str, str], ...] = ()
+    """`traceparent` and `tracestate`, for a transport with headers."""
     sink: Inbound | None = None
     """Takes what the upstream sends in the course of this very request, where the transport can tell; otherwise
     the channel's own inbound does."""

@@ -41,6 +41,7 @@ _REASONS: Final = {
     Fault.LOST: Reason.UNREACHABLE,
     Fault.MALFORMED: Reason.PROTOCOL,
     Fault.TOO_LARGE: Reason.TOO_LARGE,
+    Fault.REFUSED: Reason.UNREACHABLE,
 }
 
 

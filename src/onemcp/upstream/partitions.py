@@ -38,10 +38,12 @@ class Partition:
 class Partitions:
     """The partitions of all upstreams, those used longest ago first."""
 
-    def __init__(self, is_busy: Callable[[Supervisor], bool], on_end: Callable[[str], None]) -> None:
+    def __init__(
+        self, is_busy: Callable[[Supervisor], bool], on_end: Callable[[str, Supervisor], None]
+    ) -> None:
         """`is_busy` tells of uses that are no lease: a parked call, a subscription.
 
-        `on_end` hears whose connection has just been taken out.
+        `on_end` hears whose connection has just been taken out, and which.
         """
         self._is_busy = is_busy
         self._on_end = on_end
@@ -147,7 +149,7 @@ class Partitions:
         partition.task.cancel()
         self._ending.add(partition.task)
         partition.task.add_done_callback(self._ending.discard)
-        self._on_end(partition.key)
+        self._on_end(partition.key, partition.supervisor)
 
     def _arm(self) -> None:
         if self._timer is None:

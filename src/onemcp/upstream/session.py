@@ -62,6 +62,8 @@ class Session:
             UpstreamError: a header of the request's own that HTTP cannot carry; nothing was sent.
         """
         head = self._heads.get(request.method) or self._compose(request.method)
+        if request.trace:
+            head += field_lines(request.trace)
         if not self.is_stateless or not (request.name or request.headers):
             return head
         try:

@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 from onemcp.core.spec import HttpTransport
 from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.net.fault import HttpError
+from onemcp.net.http1 import field_lines
 from onemcp.net.origin import split_url
 from onemcp.net.response import Stream
 from onemcp.upstream.answer import is_message, open_messages
@@ -97,7 +98,8 @@ class SseChannel:
         self._check()
         request_id, future = self._pending.open(request.timeout, request.sink)
         try:
-            await self._post(envelope.request(request_id, request.method, request.params), request.timeout)
+            body = envelope.request(request_id, request.method, request.params)
+            await self._post(body, request.timeout, field_lines(request.trace))
             return await future
         except asyncio.CancelledError:
             self._pending.withdraw(request_id)
@@ -140,8 +142,9 @@ class SseChannel:
         finally:
             await self._endpoint.aclose()
 
-    async def _post(self, body: bytes, timeout: float) -> None:
-        response = await self._endpoint.send(self._head, body, timeout=timeout)
+    async def _post(self, body: bytes, timeout: float, lines: bytes = b"") -> None:
+        """Send one message; `lines` are further header lines."""
+        response = await self._endpoint.send(self._head + lines, body, timeout=timeout)
         if response.stream is not None:
             response.stream.leave()
         if not 200 <= response.status < 300:

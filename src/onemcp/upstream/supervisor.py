@@ -80,6 +80,8 @@ class Supervisor:
         """When the state before the present one began."""
         self.last_connected: float | None = None
         """When it last became ready, in seconds since the epoch; None before that."""
+        self.first_ready_at: float | None = None
+        """When it first became ready, by the loop's clock."""
         self.last_error = self.life.reason
         """Why it last was not ready, for a person; kept when it is ready again."""
         self._channel: Channel | None = None
@@ -140,6 +142,11 @@ class Supervisor:
             finally:
                 self._waiters.discard(waiter)
         return connection
+
+    @property
+    def waiting(self) -> int:
+        """Those who wait in `ready`."""
+        return len(self._waiters)
 
     def _excuse(self) -> str:
         state = self.life.state.value.replace("_", " ")
@@ -351,6 +358,7 @@ class Supervisor:
         self.last_error = self.life.reason or self.last_error
         if self.life.state is State.READY:
             self.last_connected = time.time()
+            self.first_ready_at = self.first_ready_at or self.life.since
         else:
             self.connection = None
         if was_listed is not None and self.listed is None:

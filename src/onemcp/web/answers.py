@@ -2,11 +2,17 @@
 
 from typing import Final
 
+from msgspec import Raw
+
 from onemcp.errors import RpcError
+from onemcp.gateway.told import passed_on, told
+from onemcp.ops.drain import refused
 from onemcp.web.http.response import JSON, Response
-from onemcp.wire.envelope import INVALID_REQUEST, encode, error_object, failure
+from onemcp.wire.envelope import INVALID_REQUEST, encode, failure
 
 NO_STORE: Final = b"cache-control: no-store\r\n"
+RETRY_AFTER: Final = b"retry-after: 5\r\n"
+"""Seconds in which a gateway that stops is likely to be back, or another one in its place."""
 
 
 def answer_json(response: Response, status: int, value: object, headers: bytes = b"") -> None:
@@ -16,4 +22,22 @@ def answer_json(response: Response, status: int, value: object, headers: bytes =
 
 def refuse(response: Response, status: int, message: str, headers: bytes = b"") -> None:
     """A refusal before any message was read, as a JSON-RPC error without an id."""
-    response.send(status, failure(None, error_object(RpcError(INVALID_REQUEST, message))), JSON + headers)
+    response.send(status, failed(response, None, RpcError(INVALID_REQUEST, message)), JSON + headers)
+
+
+def failed(response: Response, request_id: Raw | None, error: RpcError) -> bytes:
+    """The message for a request that the gateway answers with an error of its own; the answer will name the request."""
+    response.name_request()
+    return failure(request_id, told(error))
+
+
+def failed_upstream(response: Response, request_id: Raw, error: Raw) -> bytes:
+    """The same for an error object of an upstream, which stays as it is."""
+    response.name_request()
+    return failure(request_id, passed_on(error))
+
+
+def refuse_new(response: Response, request_id: Raw | None = None) -> None:
+    """A refusal because the gateway is about to stop; nothing was done."""
+    error = refused()
+    response.send(error.status, failed(response, request_id, error), JSON + NO_STORE + RETRY_AFTER)

@@ -2,21 +2,28 @@
 
 from typing import Final
 
-from onemcp.web.answers import NO_STORE, answer_json, refuse
+from onemcp.web.answers import answer_json, refuse
 from onemcp.web.guard import Guard
+from onemcp.web.health import HealthPages, is_health
 from onemcp.web.http.request import Request
-from onemcp.web.http.response import JSON, Response, header
+from onemcp.web.http.response import Response, header
 from onemcp.web.mcp import McpEndpoint
+from onemcp.web.metrics import PATH as METRICS
+from onemcp.web.metrics import MetricsPage
 
-_LIVE: Final = b'{"status":"alive"}'
 _PREFIX: Final = "/servers/"
 _SUFFIX: Final = "/mcp"
+
+_FORWARDED_HOST: Final = b"x-forwarded-host"
+_FORWARDED: Final = b"forwarded"
+"""Of a trusted peer they say under which name the client came. That name has to be allowed beside the one in Host,
+and not in its place: a page in a browser on this machine could send it, too."""
 
 _FOR_BROWSERS: Final = (
     b"access-control-allow-methods: GET, POST, DELETE, OPTIONS\r\n"
     b"access-control-allow-headers: content-type, accept, authorization, mcp-session-id, mcp-protocol-version, "
-    b"mcp-method, mcp-name, last-event-id\r\n"
-    b"access-control-expose-headers: mcp-session-id, www-authenticate\r\n"
+    b"mcp-method, mcp-name, last-event-id, x-request-id\r\n"
+    b"access-control-expose-headers: mcp-session-id, www-authenticate, x-request-id\r\n"
     b"vary: Origin\r\n"
 )
 
@@ -24,15 +31,23 @@ _FOR_BROWSERS: Final = (
 class WebApp:
     """Answers every request of the gateway's port."""
 
-    def __init__(self, mcp: McpEndpoint, guard: Guard) -> None:
+    def __init__(
+        self, mcp: McpEndpoint, guard: Guard, health: HealthPages, metrics: MetricsPage | None = None
+    ) -> None:
+        """`metrics` is None where they are off, or on another port."""
         self._mcp = mcp
         self._guard = guard
+        self._health = health
+        self._metrics = metrics
 
     async def __call__(self, request: Request, response: Response) -> None:
         """Answer one request."""
         path = request.path
-        if path.startswith("/health/"):
-            self._health(path, response)
+        if is_health(path):
+            self._health(request, response)
+            return
+        if path == METRICS and self._metrics is not None:
+            await self._metrics(request, response)
             return
         headers = request.headers
         if len(headers) != len(request.header_lines) and (twice := _twice(request)):
@@ -40,6 +55,8 @@ class WebApp:
             return
         origin = headers.get(b"origin", b"")
         objection = self._guard.objection(headers.get(b"host", b""), origin)
+        if not objection and (_FORWARDED_HOST in headers or _FORWARDED in headers):
+            objection = self._guard.objection(request.client.host.encode("latin-1"), origin)
         if objection:
             refuse(response, 403, objection)
             return
@@ -54,12 +71,6 @@ class WebApp:
             await self._mcp(request, response, path[len(_PREFIX) : -len(_SUFFIX)])
         else:
             answer_json(response, 404, {"error": "not found", "endpoint": "/mcp"})
-
-    def _health(self, path: str, response: Response) -> None:
-        if path == "/health/live":
-            response.send(200, _LIVE, JSON + NO_STORE)
-        else:
-            answer_json(response, 404, {"error": "not found"})
 
 
 def _twice(request: Request) -> str:

@@ -6,6 +6,7 @@ for the rest; a client that is gone before the stream begins has no event id to 
 """
 
 import asyncio
+import math
 from types import TracebackType
 from typing import Final, Self
 
@@ -96,6 +97,10 @@ class Exchange:
         else:
             self._response.send(202, b"", self.headers)
 
+    def leave(self) -> None:
+        """Somebody else writes the response from here on, and keeps it alive."""
+        self._spoke = math.inf
+
     def emit(self, message: bytes) -> bool:
         """Send a message that comes before the answer; False if the client is too slow to read it, or gone for good."""
         response = self._response
@@ -115,11 +120,12 @@ class Exchange:
         if now - self._spoke < (KEEP_ALIVE if self._streaming else PATIENCE):
             return
         self._spoke = now
-        if self._response.gone or self._response.finished:
-            return
+        response = self._response
+        if response.gone or response.finished or (response.started and not self._streaming):
+            return  # the last is a stream of its own, which keeps itself alive
         if not self._streaming:
             self._begin()
-        self._response.write(sse.COMMENT)
+        response.write(sse.COMMENT)
 
     def put(self, event: Event) -> None:
         """Write an event of the transcript; who reads too slowly has to come back, but for the answer."""
@@ -155,6 +161,7 @@ class Exchange:
 
     def _open(self) -> None:
         self._streaming = True
+        self._response.name_request()  # its answer may yet be an error
         self._response.begin(200, EVENT_STREAM + self.headers)
 
 

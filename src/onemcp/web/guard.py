@@ -34,13 +34,13 @@ class Guard:
 
     def _judge(self, host: str, origin: str) -> str:
         if not self._knows(host):
-            return f"Host {host or '(none)'} is not allowed here; start with --allowed-hosts {_name(host) or 'NAME'} to allow it"
+            return f"Host {host or '(none)'} is not allowed here; start with --allowed-hosts {host_name(host) or 'NAME'} to allow it"
         if origin and origin.rstrip("/") not in self._origins and not self._is_own(origin):
             return f"Origin {origin} is not allowed here; start with --allowed-origins {origin} to allow it"
         return ""
 
     def _knows(self, host: str) -> bool:
-        return "*" in self._hosts or host in self._hosts or _name(host) in self._hosts
+        return "*" in self._hosts or host in self._hosts or host_name(host) in self._hosts
 
     def _is_own(self, origin: str) -> bool:
         """A page that came from a host which is allowed is the operator's own."""
@@ -51,7 +51,7 @@ class Guard:
         return parts.scheme in ("http", "https") and "*" not in self._hosts and self._knows(parts.netloc)
 
 
-def _name(host: str) -> str:
+def host_name(host: str) -> str:
     """The host without its port; IPv6 addresses keep their brackets."""
     if host.startswith("["):
         return host.partition("]")[0] + "]"

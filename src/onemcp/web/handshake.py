@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Raw
 
@@ -14,18 +14,19 @@ from onemcp.gateway.owned import ROOTS_CHANGED
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.sessions import Session, Sessions
 from onemcp.gateway.streams import Stream
-from onemcp.web.answers import refuse
+from onemcp.gateway.trail import Trail, following
+from onemcp.ops.drain import Drain, overdue
+from onemcp.web.answers import failed, failed_upstream, refuse, refuse_new
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response, header
 from onemcp.web.listening import Listening
 from onemcp.web.post import Post
+from onemcp.web.tracing import PARENT, take_trace
 from onemcp.web.views import Narrowing
 from onemcp.wire.envelope import (
     ABSENT,
     INVALID_REQUEST,
     Envelope,
-    error_object,
-    failure,
     is_batch,
     open_object,
     parse,
@@ -47,11 +48,12 @@ _UNKNOWN_SESSION: Final = "Session not found: it has ended or expired; send an i
 class Handshake:
     """Answers the requests of handshake-era clients."""
 
-    def __init__(self, runtime: Runtime, dispatcher: Dispatcher, sessions: Sessions) -> None:
+    def __init__(self, runtime: Runtime, dispatcher: Dispatcher, sessions: Sessions, drain: Drain) -> None:
+        self._drain = drain
         self._runtime = runtime
         self._dispatcher = dispatcher
         self._sessions = sessions
-        self._listening = Listening(runtime)
+        self._listening = Listening(runtime, drain)
 
     async def answer(self, post: Post) -> None:
         """Answer one POST.
@@ -71,8 +73,11 @@ class Handshake:
             self._note(session, envelope)
             post.response.send(202)
             return
-        context = self._context(session, post.narrowing, post.endpoint)
-        task = context.task = post.response.task
+        context = self._posted(session, post)
+        response = post.response
+        trail = response.trail
+        trail.context, trail.envelope = context, envelope
+        task = context.task = response.task
         exchange = post.exchange
         if exchange.takes_stream:
             exchange.context = context
@@ -81,13 +86,12 @@ class Handshake:
             context.log_level = session.log_level or DEFAULT_LOG_LEVEL
         key = session.calls.begin(envelope.id, task)
         try:
-            message = await self._reply(context, envelope)
+            message = await self._reply(response, context, envelope)
             if session.dirty:
                 await self._sessions.save(session)
         except asyncio.CancelledError:
-            if not session.calls.absorbed(key, task):
+            if not self._is_ended(post, session, key, envelope):
                 raise
-            exchange.abandon()
         else:
             exchange.finish(message)
         finally:
@@ -95,6 +99,17 @@ class Handshake:
             exchange.context = None  # each holds the other: only the collector would find them
             if exchange.transcript is not None:
                 exchange.transcript.close()
+
+    def _is_ended(self, post: Post, session: Session, key: bytes, envelope: Envelope) -> bool:
+        """Whether it was cancelled by its client, or because the gateway stops; then what there is to say is said."""
+        task = post.response.task
+        if self._drain.absorbed(task):
+            post.exchange.finish(failed(post.response, envelope.id, overdue()))
+        elif session.calls.absorbed(key, task):
+            post.exchange.abandon()
+        else:
+            return False
+        return True
 
     def _note(self, session: Session, envelope: Envelope) -> None:
         """What the client tells without asking: an answer to a question, or that it gives up a request."""
@@ -127,7 +142,7 @@ class Handshake:
         """A session of an earlier process, with all that it had."""
 
         async def adopt(session: Session) -> None:
-            self._runtime.want_logs(session.log_level)
+            self._runtime.want_logs(session.log_level, session)
             await self._runtime.watches.adopt(self._context(session, narrowing, endpoint))
 
         return await self._sessions.recall(token, endpoint, time.time(), adopt)
@@ -137,21 +152,32 @@ class Handshake:
             Era.HANDSHAKE, session.revision, narrowing.view, session, endpoint, narrowing.paged
         )
 
-    async def _reply(self, context: CallContext, envelope: Envelope) -> bytes:
+    def _posted(self, session: Session, post: Post) -> CallContext:
+        """The context of what is in a POST."""
+        context = self._context(session, post.narrowing, post.endpoint)
+        if PARENT in post.request.headers:
+            take_trace(context, post.request)
+        return context
+
+    async def _reply(self, response: Response, context: CallContext, envelope: Envelope) -> bytes:
         try:
             reply = await self._dispatcher.dispatch(context, envelope)
         except RpcError as error:
-            return failure(envelope.id, error_object(error))
+            return failed(response, envelope.id, error)
         if reply.error is not ABSENT:
-            return failure(envelope.id, reply.error)
+            return failed_upstream(response, envelope.id, reply.error)
         return success(envelope.id, reply.result)
 
     async def _initialize(self, post: Post, envelope: Envelope) -> None:
+        post.response.trail.envelope = envelope
+        if self._drain.is_refusing:
+            refuse_new(post.response, envelope.id)
+            return
         try:
             params = open_object(envelope.params)
             offered = text(params.get("protocolVersion"), "protocolVersion")
         except RpcError as error:
-            post.exchange.finish(failure(envelope.id, error_object(error)), 400)
+            post.exchange.finish(failed(post.response, envelope.id, error), 400)
             return
         revision = negotiate(offered)
         context = CallContext(
@@ -160,7 +186,7 @@ class Handshake:
         try:
             result = await self._dispatcher.hello(context)
         except RpcError as error:
-            post.exchange.finish(failure(envelope.id, error_object(error)), error.status)
+            post.exchange.finish(failed(post.response, envelope.id, error), error.status)
             return
         session = self._sessions.open(
             revision, post.endpoint, params.get("capabilities", Raw(b"{}")), time.time()
@@ -177,6 +203,8 @@ class Handshake:
         if not entries or len(entries) > MAX_BATCH:
             raise RpcError(INVALID_REQUEST, f"a batch has 1 to {MAX_BATCH} messages", status=400)
         replies = await asyncio.gather(*(self._entry(post, session, entry) for entry in entries))
+        if session.dirty:
+            await self._sessions.save(session)
         answers = [reply for reply in replies if reply]
         if answers:
             post.exchange.finish(b"[%b]" % b",".join(answers))
@@ -187,14 +215,26 @@ class Handshake:
         try:
             envelope = parse(entry)
         except RpcError as error:
-            return failure(None, error_object(error))
+            return failed(post.response, None, error)
         if not envelope.is_request:
+            self._note(session, envelope)
             return b""
         if envelope.method == "initialize":
-            return failure(
-                envelope.id, error_object(RpcError(INVALID_REQUEST, "initialize may not be in a batch"))
-            )
-        return await self._reply(self._context(session, post.narrowing, post.endpoint), envelope)
+            misplaced = RpcError(INVALID_REQUEST, "initialize may not be in a batch")
+            return failed(post.response, envelope.id, misplaced)
+        with following(Trail(post.request.headers, post.response.trail.id)) as trail:
+            context = self._posted(session, post)
+            trail.context, trail.envelope = context, envelope
+            task = context.task = _present_task()
+            key = session.calls.begin(envelope.id, task)
+            try:
+                return await self._reply(post.response, context, envelope)
+            except asyncio.CancelledError:
+                if not session.calls.absorbed(key, task):
+                    raise
+                return b""
+            finally:
+                session.calls.end(key)
 
     async def listen(self, request: Request, response: Response, narrowing: Narrowing, endpoint: str) -> None:
         """GET: the stream of a session, or with `Last-Event-ID` the rest of one that was cut."""
@@ -232,3 +272,9 @@ class Handshake:
         if session is None:
             refuse(response, 404, _UNKNOWN_SESSION)
         return session
+
+
+def _present_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None  # entries of a batch are answered in tasks
+    return task

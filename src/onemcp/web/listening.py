@@ -18,7 +18,8 @@ from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.sessions import Session
 from onemcp.gateway.streams import Stream
 from onemcp.gateway.transcript import parse_event_id
-from onemcp.web.answers import refuse
+from onemcp.ops.drain import Drain
+from onemcp.web.answers import refuse, refuse_new
 from onemcp.web.exchange import opening
 from onemcp.web.http.response import Response
 from onemcp.web.streaming import serve_events
@@ -32,14 +33,17 @@ _UNREADABLE: Final = "what was kept of this stream cannot be read just now; try 
 class Listening:
     """Serves the event streams that sessions open with GET."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, drain: Drain) -> None:
         self._runtime = runtime
+        self._drain = drain
 
     async def serve(self, session: Session, stream: Stream, response: Response, last_event_id: str) -> None:
         """Answer a GET; `stream` is not read yet and says which view it has."""
         position = Position.parse(last_event_id) if last_event_id else session.position
         try:
-            if position is not None:
+            if position is not None and self._drain.is_refusing:
+                refuse_new(response)
+            elif position is not None:
                 await self._listen(session, Listener(stream.view, stream.endpoint, position), response)
             else:
                 await self._resume(session, stream, response, last_event_id)

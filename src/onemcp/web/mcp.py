@@ -4,13 +4,15 @@ Source: transports (2025-03-26 ... 2025-11-25), basic/transports/streamable-http
 """
 
 import asyncio
+import logging
 from typing import Final
 
 from onemcp.errors import RpcError
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.sessions import Sessions
-from onemcp.web.answers import refuse
+from onemcp.ops.drain import Drain, overdue
+from onemcp.web.answers import failed, refuse
 from onemcp.web.exchange import Exchange, SlowExchanges
 from onemcp.web.handshake import Handshake
 from onemcp.web.http.request import Request
@@ -18,9 +20,9 @@ from onemcp.web.http.response import Response
 from onemcp.web.post import Post
 from onemcp.web.stateless import Stateless
 from onemcp.web.views import Narrowing, Narrowings
-from onemcp.wire.envelope import error_object, failure
 from onemcp.wire.revisions import HANDSHAKE_REVISIONS
 
+_log = logging.getLogger("onemcp.web")
 _HANDSHAKE: Final = frozenset(revision.encode() for revision in HANDSHAKE_REVISIONS)
 _REMEMBERED: Final = 256
 _LONG: Final = 1024
@@ -30,13 +32,20 @@ class McpEndpoint:
     """Serves `/mcp` and `/servers/<name>/mcp`."""
 
     def __init__(
-        self, runtime: Runtime, dispatcher: Dispatcher, sessions: Sessions, slow: SlowExchanges
+        self,
+        runtime: Runtime,
+        dispatcher: Dispatcher,
+        sessions: Sessions,
+        slow: SlowExchanges,
+        drain: Drain | None = None,
     ) -> None:
+        """`drain` hears what is under way, and says when nothing new is taken."""
         self._slow = slow
+        self._drain = drain = drain or Drain()
         self._narrowings = Narrowings()
         self._accepted: dict[bytes, tuple[bool, bool]] = {}
-        self._handshake = Handshake(runtime, dispatcher, sessions)
-        self._stateless = Stateless(runtime, dispatcher)
+        self._handshake = Handshake(runtime, dispatcher, sessions, drain)
+        self._stateless = Stateless(runtime, dispatcher, drain)
         self._loop = asyncio.get_running_loop()
 
     async def __call__(self, request: Request, response: Response, endpoint: str) -> None:
@@ -73,15 +82,27 @@ class McpEndpoint:
         if not request.headers.get(b"content-type", b"").lower().startswith(b"application/json"):
             refuse(response, 415, "Content-Type must be application/json")
             return
-        exchange = Exchange(response, self._loop.time(), takes_json=takes_json, takes_stream=takes_stream)
+        began = self._loop.time()
+        exchange = Exchange(response, began, takes_json=takes_json, takes_stream=takes_stream)
         if takes_stream:
             self._slow.add(exchange)
+        task = response.task
+        self._drain.begin(task)
         try:
             await era.answer(Post(request, response, exchange, narrowing, endpoint))
         except RpcError as error:
-            exchange.finish(failure(None, error_object(error)), error.status)
+            exchange.finish(failed(response, None, error), error.status)
+        except asyncio.CancelledError:
+            if not self._drain.absorbed(task):
+                raise
+            envelope = response.trail.envelope
+            exchange.finish(failed(response, envelope.id if envelope is not None else None, overdue()))
         finally:
+            self._drain.end(task)
             self._slow.remove(exchange)
+            if _log.isEnabledFor(logging.DEBUG):
+                asked_by, taken = request.client.address, self._loop.time() - began
+                _log.debug("answered %s in %.1f ms", asked_by, taken * 1000)
 
     def _accepts(self, accept: bytes) -> tuple[bool, bool]:
         """Whether the client takes JSON, and whether it takes event streams."""

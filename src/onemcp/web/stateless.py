@@ -1,5 +1,7 @@
 """The stateless era at the HTTP edge: every request says all of itself."""
 
+from typing import Final
+
 from msgspec import Raw
 
 from onemcp.errors import RpcError
@@ -7,15 +9,16 @@ from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.subscriptions import subscribe
+from onemcp.ops.drain import Drain
 from onemcp.upstream.connection import upstream_says
+from onemcp.web.answers import failed, failed_upstream, refuse_new
 from onemcp.web.post import Post
 from onemcp.web.streaming import serve_stream
+from onemcp.web.tracing import PARENT, take_trace
 from onemcp.wire.envelope import (
     ABSENT,
     INVALID_REQUEST,
     Envelope,
-    error_object,
-    failure,
     is_batch,
     open_object,
     parse,
@@ -24,11 +27,15 @@ from onemcp.wire.envelope import (
 from onemcp.wire.inbound import HEADER_MISMATCH, STATUS, check_request, log_level, repeated
 from onemcp.wire.revisions import LATEST_STATELESS, Era
 
+_CONTINUES: Final = b'"requestState"'
+"""Is in every request that goes on with one which was asked here before, and which nobody else can go on with."""
+
 
 class Stateless:
     """Answers the requests of 2026-07-28 clients."""
 
-    def __init__(self, runtime: Runtime, dispatcher: Dispatcher) -> None:
+    def __init__(self, runtime: Runtime, dispatcher: Dispatcher, drain: Drain) -> None:
+        self._drain = drain
         self._runtime = runtime
         self._dispatcher = dispatcher
 
@@ -46,8 +53,13 @@ class Stateless:
                 raise RpcError(INVALID_REQUEST, "nothing was asked that this could answer", status=400)
             post.response.send(202)
             return
+        if self._drain.is_refusing and _CONTINUES not in post.request.body:
+            refuse_new(post.response, envelope.id)
+            return
         # In this era a client that closes the stream of its request has cancelled it.
         post.response.on_gone(post.response.task.cancel)
+        trail = post.response.trail
+        trail.envelope = envelope
         try:
             self._check(post, envelope)
             if envelope.method == "subscriptions/listen":
@@ -61,8 +73,11 @@ class Stateless:
                 post.endpoint,
                 post.narrowing.paged,
             )
+            trail.context = context
             context.headers = post.request.headers
             context.task = post.response.task
+            if PARENT in post.request.headers:
+                take_trace(context, post.request)
             if post.exchange.takes_stream:
                 context.emit = post.exchange.emit
                 context.log_level = log_level(post.request.body, envelope)
@@ -70,10 +85,11 @@ class Stateless:
             reply = await self._dispatcher.dispatch(context, envelope)
         except RpcError as error:
             status = STATUS.get(error.code, 200)
-            post.exchange.finish(failure(envelope.id, error_object(error)), status)
+            post.exchange.finish(failed(post.response, envelope.id, error), status)
             return
         if reply.error is not ABSENT:
-            post.exchange.finish(failure(envelope.id, reply.error), _status_of(reply.error))
+            message = failed_upstream(post.response, envelope.id, reply.error)
+            post.exchange.finish(message, _status_of(reply.error))
         else:
             post.exchange.finish(success(envelope.id, reply.result))
 
@@ -87,8 +103,15 @@ class Stateless:
     async def _listen(self, post: Post, envelope: Envelope) -> None:
         view, endpoint = post.narrowing.view, post.endpoint
         context = CallContext(Era.STATELESS, LATEST_STATELESS, view, None, endpoint)
+        if not post.exchange.takes_stream:
+            refused = RpcError(INVALID_REQUEST, "Accept must allow text/event-stream")
+            post.exchange.finish(failed(post.response, envelope.id, refused), 406)
+            return
+        self._dispatcher.check_endpoint(context)
         wanted = await subscribe(self._runtime, context, envelope)
+        post.exchange.leave()
         first, last = wanted.acknowledgement, wanted.result
+        self._drain.end(post.response.task)  # a stream finishes when it is told to, and is not waited for
         try:
             with self._runtime.notifier.listening(wanted.stream):
                 await serve_stream(wanted.stream, post.response, first=first, last=last)

@@ -3,12 +3,16 @@
 import asyncio
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from tests.web.http.conftest import Open, Wire
 
 from onemcp.errors import StartError
+from onemcp.web.exchange import KEEP_ALIVE
+from onemcp.web.forwarded import Client, Trust
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response
 from onemcp.web.http.server import bind, bind_unix, serving
@@ -87,3 +91,142 @@ async def test_after_the_end_nobody_is_let_in(site: Open) -> None:
         port = it.port
     with pytest.raises(ConnectionError):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_once_discouraged_every_answer_ends_its_connection(site: Open) -> None:
+    """Those that are idle are left alone, so that no client loses a request which it is just sending."""
+    async with site() as it, it.connect() as used, it.connect() as idle:
+        used.send(GET)
+        assert "connection" not in (await used.answer())[1]
+        idle.send(GET)
+        await idle.answer()
+        it.server.discourage()
+        used.send(GET)
+        status, headers, _ = await used.answer()
+        assert (status, headers["connection"]) == (200, "close")
+        assert await used.closed() == b""
+        assert len(it.server.connections) == 1
+        idle.send(GET)
+        assert (await idle.answer())[0] == 200
+
+
+async def test_an_answer_that_is_awaited_when_it_is_discouraged_says_so_too(site: Open) -> None:
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(_request: Request, response: Response) -> None:
+        asked.set()
+        await go.wait()
+        response.send(200)
+
+    async with site(slow) as it, it.connect() as wire:
+        wire.send(GET)
+        await asked.wait()
+        it.server.discourage()
+        go.set()
+        assert (await wire.answer())[1]["connection"] == "close"
+
+
+async def test_a_stream_that_has_begun_goes_on_and_so_does_its_connection(site: Open) -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def stream(request: Request, response: Response) -> None:
+        response.begin(200, b"")
+        begun.set()
+        await go.wait()
+        response.end()
+
+    async with site(stream) as it, it.connect() as wire:
+        wire.send(GET)
+        await begun.wait()
+        it.server.discourage()
+        go.set()
+        assert "connection" not in (await wire.answer())[1]
+        wire.send(GET)
+        assert (await wire.answer())[1]["connection"] == "close"
+
+
+async def test_what_a_request_says_of_its_client_is_believed_of_trusted_peers_only() -> None:
+    seen: list[Client] = []
+
+    async def note(request: Request, response: Response) -> None:
+        seen.append(request.client)
+        response.send(200)
+
+    for trust in (Trust.parse(["loopback"]), Trust.parse(["none"])):
+        sock = bind("127.0.0.1", 0)
+        async with serving(note, sock, 1000, trust=trust):
+            reader, writer = await asyncio.open_connection("127.0.0.1", sock.getsockname()[1])
+            writer.write(b"GET / HTTP/1.1\r\nhost: a\r\nx-forwarded-for: 203.0.113.7\r\n\r\n")
+            await Wire(reader, writer).answer()
+            writer.close()
+    assert seen == [Client("203.0.113.7", "http", "a"), Client("127.0.0.1", "http", "a")]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no TCP_USER_TIMEOUT")
+async def test_a_peer_that_vanished_is_given_up_by_the_machine_within_a_minute(site: Open) -> None:
+    async with site() as it, it.connect() as wire:
+        wire.send(GET)
+        await wire.answer()
+        (connection,) = it.server.connections
+        accepted = connection._transport.get_extra_info("socket")
+        assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        unacknowledged = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1000
+        assert unacknowledged + KEEP_ALIVE <= 60
+
+
+LIMITED = """
+import asyncio, resource, sys
+import uvloop
+from onemcp.web.http.server import bind, serving
+
+async def main():
+    async def answer(request, response):
+        response.send(200, b"%d" % (sum(resource.getrusage(resource.RUSAGE_SELF)[:2]) * 1000))
+    sock = bind("127.0.0.1", 0)
+    async with serving(answer, sock, 1000):
+        print(sock.getsockname()[1], flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+uvloop.run(main())
+"""
+
+
+async def test_without_descriptors_it_serves_whom_it_has_and_does_not_spin() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", LIMITED, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    opened: list[Wire] = []
+    try:
+        port = int(await process.stdout.readline())
+        first = Wire(*await asyncio.open_connection("127.0.0.1", port))
+        opened = [Wire(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(80)]
+        served = [await spent(wire) for wire in opened]
+        assert None in served  # those beyond the limit are sent away
+        before = await spent(first)
+        await asyncio.sleep(1)
+        after = await spent(first)
+        assert before is not None
+        assert after is not None
+        assert after - before < 500  # of 1000 ms that were spent waiting
+        for wire in opened:
+            wire.writer.close()
+        async with asyncio.timeout(10):
+            while await spent(again := Wire(*await asyncio.open_connection("127.0.0.1", port))) is None:
+                again.writer.close()
+        again.writer.close()
+        first.writer.close()
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+async def spent(wire: Wire) -> int | None:
+    """The milliseconds that the server has worked, by itself; None if it has hung up."""
+    try:
+        wire.send(GET)
+        return int((await wire.answer())[2])
+    except (ConnectionError, asyncio.IncompleteReadError):
+        return None

@@ -9,8 +9,13 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
+from onemcp.errors import RpcError
+from onemcp.gateway.told import told
+from onemcp.gateway.trail import TRAIL, Trail, following
+from onemcp.web.forwarded import Trust
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import JSON, WRITE_TIMEOUT, Response
+from onemcp.wire.envelope import INVALID_REQUEST, failure
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of request line and headers together, and of one that has not ended, be it a trailer or a chunk's size."""
@@ -37,6 +42,7 @@ class Host(Protocol):
     loop: asyncio.AbstractEventLoop
     connections: "set[Connection]"
     is_stopping: bool
+    trust: Trust
     now: float
     date: bytes
 
@@ -218,6 +224,7 @@ class Connection(asyncio.Protocol):
             self._named or {},
             self._headers,
             bytes(self._body),
+            self,
         )
         self._reset()
         if self._task is None and not self.is_clogged:
@@ -267,10 +274,11 @@ class Connection(asyncio.Protocol):
         self.is_head = request.method == "HEAD"
         self.is_http11 = is_http11
         self.keeps = keeps and not self.server.is_stopping
-        response = self._response = Response(self)
+        response = self._response = Response(self, Trail(request.headers))
         response.task = self._task = self.server.loop.create_task(self._answer(request, response))
 
     async def _answer(self, request: Request, response: Response) -> None:
+        TRAIL.set(response.trail)
         try:
             await self.server.handler(request, response)
         except asyncio.CancelledError:
@@ -280,6 +288,7 @@ class Connection(asyncio.Protocol):
             _log.exception("answering %s %s broke", request.method, request.path)
             if not response.started:
                 response.send(500, b'{"error":"internal error; the log has it"}', JSON)
+        response.trail.end()
         if not response.finished:
             self.keeps = False
         self._task = self._response = None
@@ -306,8 +315,9 @@ class Connection(asyncio.Protocol):
             return
         status = error.status if isinstance(error, _Refusal) else 400
         what = str(error) if isinstance(error, _Refusal) else "not an HTTP request"
-        body = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"%b"}}' % what.encode()
-        Response(self).send(status, body, JSON)
+        response = Response(self)
+        with following(response.trail):
+            response.send(status, failure(None, told(RpcError(INVALID_REQUEST, what))), JSON)
         # Closing at once would reset the connection under a client that still sends, and take the answer with it.
         self._transport.write_eof()
         self.deadline = self.server.now + LINGER
@@ -325,9 +335,25 @@ class Connection(asyncio.Protocol):
         return self.server.date
 
     @property
+    def peer(self) -> str:
+        """The address of whoever opened the connection; empty on a unix socket."""
+        name = self._transport.get_extra_info("peername")
+        return str(name[0]) if isinstance(name, tuple) else ""
+
+    @property
+    def trust(self) -> Trust:
+        """Whose word about other clients is believed."""
+        return self.server.trust
+
+    @property
     def is_idle(self) -> bool:
         """No request is being answered."""
         return self._task is None
+
+    def discourage(self) -> None:
+        """End the connection with the present answer, if its head can still say so and no other request waits."""
+        if self._response is not None and not self._response.started and not self._waiting:
+            self.keeps = False
 
     def close(self) -> None:
         """End the connection once what was written is out."""

@@ -1,6 +1,29 @@
 """A request as its handler sees it: complete."""
 
 from dataclasses import dataclass
+from typing import Final, Protocol
+
+from onemcp.web.forwarded import NOBODY, Client, Trust
+
+
+class Line(Protocol):
+    """What a request knows of its connection."""
+
+    @property
+    def peer(self) -> str:
+        """The address of its other end."""
+
+    @property
+    def trust(self) -> Trust:
+        """Whose word about other clients is believed."""
+
+
+class _Nowhere:
+    peer = ""
+    trust = NOBODY
+
+
+_NOWHERE: Final = _Nowhere()
 
 
 @dataclass(slots=True)
@@ -18,3 +41,13 @@ class Request:
     """By lower-case name."""
     header_lines: list[tuple[bytes, bytes]]
     body: bytes
+    line: Line = _NOWHERE
+    """The connection that it came on."""
+
+    @property
+    def client(self) -> Client:
+        """Who asks, and what they asked for, by the word of the proxies that are trusted.
+
+        It is worked out anew each time, because few want to know.
+        """
+        return self.line.trust.client(self.line.peer, self.header_lines)

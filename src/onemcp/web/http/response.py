@@ -5,11 +5,15 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final, Protocol
 
+from onemcp.gateway.trail import REQUEST_ID, Trail
+
 WRITE_TIMEOUT: Final = 60.0
 """Seconds that a client may leave a stream unread before it is taken for gone."""
 
 JSON: Final = b"content-type: application/json\r\n"
 
+_ERRORS: Final = 400
+"""The first status that tells of an error."""
 _COPIED: Final = 16 * 1024
 """A body up to this size is copied behind its head, which is cheaper than a second write."""
 _STATUS: Final = {
@@ -54,13 +58,27 @@ class Line(Protocol):
 class Response:
     """What a handler writes to; writing never waits, and after the client has gone it does nothing."""
 
-    __slots__ = ("_chunked", "_connection", "_farewells", "extra", "finished", "gone", "started", "task")
+    __slots__ = (
+        "_chunked",
+        "_connection",
+        "_farewells",
+        "_is_named",
+        "extra",
+        "finished",
+        "gone",
+        "started",
+        "task",
+        "trail",
+    )
 
     task: asyncio.Task[None]
     """The task that the handler runs in."""
 
-    def __init__(self, connection: Line) -> None:
+    def __init__(self, connection: Line, trail: Trail | None = None) -> None:
         self._connection = connection
+        self._is_named = False
+        self.trail = trail if trail is not None else Trail()
+        """What log lines about the request say."""
         self._chunked = False
         self._farewells: list[Callable[[], object]] | None = None
         self.extra = b""
@@ -70,8 +88,16 @@ class Response:
         self.gone = False
         """The client closed its connection."""
 
+    def name_request(self) -> None:
+        """Give the answer the request's id, under which the log has it; every status from 400 on has it anyway."""
+        if not self._is_named:
+            self._is_named = True
+            self.extra += header(REQUEST_ID, self.trail.id.encode())
+
     def send(self, status: int, body: bytes = b"", headers: bytes = b"") -> None:
         """The whole answer in one write; `headers` are complete lines."""
+        if status >= _ERRORS:
+            self.name_request()
         connection = self._connection
         self.started = self.finished = True
         closing = b"" if connection.keeps else b"connection: close\r\n"

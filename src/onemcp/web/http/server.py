@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from onemcp.errors import StartError
+from onemcp.web.forwarded import NOBODY, Trust
 from onemcp.web.http.connection import Connection
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response
@@ -21,15 +22,19 @@ BACKLOG: Final = 2048
 TICK: Final = 1.0
 GRACE: Final = 3.0
 """Seconds that answers in flight have once the server stops."""
+DEAD: Final = 45
+"""Seconds without a sign of life after which the machine gives a connection up. A stream has a comment every 15 s, so
+that a peer which vanished without a word is noticed within a minute."""
 
 
 class Server:
     """What all connections of one listening socket share."""
 
-    def __init__(self, handler: Handler, max_body: int, grace: float = GRACE) -> None:
+    def __init__(self, handler: Handler, max_body: int, grace: float = GRACE, trust: Trust = NOBODY) -> None:
         self.handler = handler
         self.max_body = max_body
         self.grace = grace
+        self.trust = trust
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
         self.is_stopping = False
@@ -48,6 +53,15 @@ class Server:
         for connection in [c for c in self.connections if c.deadline <= self.now]:
             connection.expire()
         self._timer = self.loop.call_later(TICK, self.sweep)
+
+    def discourage(self) -> None:
+        """From now on every answer ends its connection, so that its client opens the next one, perhaps elsewhere.
+
+        What is idle stays open: a client that uses it at this moment would lose a request.
+        """
+        self.is_stopping = True
+        for connection in self.connections:
+            connection.discourage()
 
     async def stop(self) -> None:
         """Close what is idle, wait for what is being answered, cut the rest."""
@@ -78,10 +92,10 @@ class Server:
 
 @asynccontextmanager
 async def serving(
-    handler: Handler, sock: socket.socket, max_body: int, grace: float = GRACE
+    handler: Handler, sock: socket.socket, max_body: int, grace: float = GRACE, trust: Trust = NOBODY
 ) -> AsyncIterator[Server]:
     """Serve on a bound socket while the block runs; then finish what is in flight, bounded, and close the socket."""
-    server = Server(handler, max_body, grace)
+    server = Server(handler, max_body, grace, trust)
     listener = await server.loop.create_server(lambda: Connection(server), sock=sock, backlog=BACKLOG)
     try:
         yield server
@@ -99,6 +113,7 @@ def bind(host: str, port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _notice_the_dead(sock)
         sock.bind((host.strip("[]"), port))
         sock.listen(BACKLOG)
     except OSError as error:
@@ -106,6 +121,19 @@ def bind(host: str, port: int) -> socket.socket:
         raise _explained(host, port, error) from error
     sock.setblocking(False)
     return sock
+
+
+def _notice_the_dead(sock: socket.socket) -> None:
+    """What is set on a listening socket holds for the connections that it accepts."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", DEAD // 3),
+        ("TCP_KEEPINTVL", DEAD // 3),
+        ("TCP_KEEPCNT", 2),
+        ("TCP_USER_TIMEOUT", DEAD * 1000),
+    ):
+        if (option := getattr(socket, name, None)) is not None:  # not every system has all of them
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _explained(host: str, port: int, error: OSError) -> StartError:

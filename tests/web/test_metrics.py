@@ -1,0 +1,80 @@
+"""`/metrics` over HTTP: who may ask, how, and where."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx2
+import pytest
+from tests.support.channels import IDENTITY, Upstreams
+from tests.support.metrics import Scrape
+
+from onemcp.gateway.meter import Meter
+from onemcp.gateway.runtime import Options, Runtime
+from onemcp.ops.lag import LoopLag
+from onemcp.ops.metrics import Metrics
+from onemcp.store.memory import MemoryStore
+from onemcp.web.guard import Guard
+from onemcp.web.http.server import bind, serving
+from onemcp.web.metrics import MetricsApp, MetricsPage
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def page() -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of a port that has nothing but metrics."""
+    async with Runtime(Options(), Upstreams().open, IDENTITY) as runtime:
+        with LoopLag() as lag, bind("127.0.0.1", 0) as sock:
+            app = MetricsApp(
+                MetricsPage(Metrics(runtime, MemoryStore(), lag, Meter()), Guard(["gw.example"], []))
+            )
+            base = f"http://127.0.0.1:{sock.getsockname()[1]}"
+            async with serving(app, sock, 1000), httpx2.AsyncClient(base_url=base, timeout=10) as client:
+                yield client
+
+
+async def test_it_is_prometheus_s_own_format_unless_openmetrics_is_asked_for() -> None:
+    async with page() as client:
+        plain = await client.get("/metrics")
+        wanted = await client.get(
+            "/metrics",
+            headers={"accept": "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.5"},
+        )
+    assert plain.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert Scrape(plain.text).value("onemcp_build_info") == 1
+    assert wanted.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert wanted.text.endswith("# EOF\n")
+    assert Scrape(wanted.text, openmetrics=True).value("onemcp_build_info") == 1
+
+
+@pytest.mark.parametrize("host", ["10.0.0.5:3050", "10.0.0.5", "[fd00::1]:9090", "gw.example", "localhost:1"])
+async def test_an_address_or_a_name_that_is_known_may_ask(host: str) -> None:
+    async with page() as client:
+        assert (await client.get("/metrics", headers={"host": host})).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "10.0.0.5.evil.example", "1.2.3.x", "[evil]", "", "1.2.3"])
+async def test_a_name_that_may_have_been_rebound_may_not(host: str) -> None:
+    async with page() as client:
+        answer = await client.get("/metrics", headers={"host": host})
+    assert answer.status_code == 403
+    assert "--allowed-hosts" in answer.json()["error"]
+
+
+async def test_a_page_of_somebody_else_is_not_told_that_it_may_read_the_answer() -> None:
+    async with page() as client:
+        answer = await client.get("/metrics", headers={"host": "10.0.0.5", "origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_only_get_and_head_are_answered_and_nothing_may_keep_the_answer() -> None:
+    async with page() as client:
+        assert (await client.post("/metrics")).status_code == 405
+        head = await client.head("/metrics")
+        assert (head.status_code, head.headers["cache-control"]) == (200, "no-store")
+
+
+async def test_there_is_nothing_else_on_the_port() -> None:
+    async with page() as client:
+        assert (await client.get("/mcp")).status_code == 404
+        assert (await client.get("/health")).json()["metrics"] == "/metrics"
