@@ -13,7 +13,7 @@ import msgspec
 from benchmarks import machine, report
 from benchmarks.figures import GROUPS
 from benchmarks.gateway import default_executable
-from benchmarks.measures import calls, idle, lists, memory, starts
+from benchmarks.measures import calls, idle, lists, memory, operations, starts
 from benchmarks.samples import Sample, Setting, summarise
 
 OTHERS: dict[str, Callable[[Setting], list[Sample]]] = {
@@ -21,6 +21,7 @@ OTHERS: dict[str, Callable[[Setting], list[Sample]]] = {
     "start": starts.measure,
     "memory": memory.measure,
     "session": idle.measure,
+    "operations": operations.measure,
 }
 
 

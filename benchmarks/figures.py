@@ -32,6 +32,7 @@ GROUPS: Final = {
     "start": "start",
     "memory": "resident memory",
     "session": "idle session",
+    "operations": "metrics and logs at info, over neither",
 }
 """What `--only` takes, and the table's headings, in its order."""
 
@@ -53,6 +54,8 @@ _OTHERS: Final = {
     "memory.loaded": Figure("after 64 sessions of calls", "MiB", 80),
     "memory.helpers": Figure("helper processes, together", "MiB"),
     "session.kib": Figure("over a bare uvicorn connection", "KiB", 8),
+    "operations.added": Figure("CPU added to each call", "µs", 5.0),
+    "operations.bare": Figure("CPU of each call without", "µs"),
     "session.bare": Figure("a bare uvicorn connection", "KiB"),
 }
 

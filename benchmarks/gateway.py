@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Final
 
 import msgspec
 
 from benchmarks.fleet import Upstream
 from benchmarks.probe import Probe, await_tools
 from benchmarks.process import last_words, running
+
+QUIET: Final = ("--log-level", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +32,36 @@ def default_executable() -> Path:
     return Path(sys.executable).with_name("1mcp")
 
 
-def command(executable: Path, upstreams: Sequence[Upstream], port: int, folder: Path) -> list[str]:
+def command(
+    executable: Path, upstreams: Sequence[Upstream], port: int, folder: Path, flags: Sequence[str] = QUIET
+) -> list[str]:
     """A command line that serves the upstreams, with a configuration and a state directory of its own."""
     place = Path(mkdtemp(prefix="", dir=folder))  # short: a socket in it has a path of at most 104 bytes
     config = place / "mcp.json"
     config.write_bytes(msgspec.json.encode({"mcpServers": {each.name: each.entry() for each in upstreams}}))
-    flags = [
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--state-dir",
-        str(place / "s"),
-        "--log-level",
-        "error",
+    place_flags = ["--host", "127.0.0.1", "--port", str(port), "--state-dir", str(place / "s")]
+    return [
+        str(executable),
+        "serve",
+        "--config",
+        str(config),
+        *place_flags,
+        *flags,
+        "--enable-async-loading",
     ]
-    return [str(executable), "serve", "--config", str(config), *flags, "--enable-async-loading"]
 
 
 @contextmanager
-def serving(executable: Path, upstreams: Sequence[Upstream], port: int, folder: Path) -> Iterator[Gateway]:
+def serving(
+    executable: Path, upstreams: Sequence[Upstream], port: int, folder: Path, flags: Sequence[str] = QUIET
+) -> Iterator[Gateway]:
     """A gateway in front of the upstreams, every one of which has been listed and called once.
 
     Raises:
         RuntimeError: it did not get ready, or a call through it came back wrong; with the end of its log.
     """
     log = folder / f"gateway-{port}.log"
-    with running(command(executable, upstreams, port, folder), log) as child:
+    with running(command(executable, upstreams, port, folder, flags), log) as child:
         yield Gateway(child.pid, port, _ready(child, upstreams, port, log))
 
 

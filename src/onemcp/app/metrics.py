@@ -1,0 +1,52 @@
+"""The metrics: what is counted while the gateway runs, and the port of their own, if they have one."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from onemcp.app.parts import Parts
+from onemcp.config.settings import Settings
+from onemcp.errors import StartError
+from onemcp.gateway.meter import Meter
+from onemcp.ops.lag import LoopLag
+from onemcp.ops.metrics import Metrics
+from onemcp.ops.probes import Probes
+from onemcp.web.guard import Guard
+from onemcp.web.http.server import bind, serving
+from onemcp.web.metrics import MetricsApp, MetricsPage
+
+
+@asynccontextmanager
+async def metrics(parts: Parts, probes: Probes) -> AsyncIterator[Metrics | None]:
+    """What the gateway counts; None, and nothing is counted, where nobody can ask for it.
+
+    Raises:
+        StartError: the port of their own cannot be had.
+    """
+    settings = parts.plan.settings
+    if not settings.metrics or (settings.transport != "http" and not settings.metrics_port):
+        yield None
+        return
+    with LoopLag() as lag:
+        meter = parts.runtime.meter = Meter()
+        metrics = Metrics(parts.runtime, parts.store, lag, meter)
+        metrics.probes = probes
+        metrics.listen(parts.events)
+        async with _own_port(metrics, settings):
+            yield metrics
+
+
+@asynccontextmanager
+async def _own_port(metrics: Metrics, settings: Settings) -> AsyncIterator[None]:
+    if not settings.metrics_port:
+        yield
+        return
+    try:
+        sock = bind(settings.host, settings.metrics_port)
+    except StartError as error:
+        raise StartError(
+            f"{error.what}; the metrics need it", "choose another with --metrics-port"
+        ) from error
+    app = MetricsApp(MetricsPage(metrics, Guard([*settings.allowed_hosts, settings.host], ())))
+    with sock:
+        async with serving(app, sock, settings.max_message_bytes):
+            yield
