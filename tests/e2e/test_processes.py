@@ -143,7 +143,7 @@ def test_a_server_that_is_still_starting_does_not_hold_up_the_end(tmp_path: Path
 async def test_open_streams_and_calls_under_way_do_not_hold_up_the_end(tmp_path: Path) -> None:
     family = Family()
     config = {"mcpServers": {"stuck": family.entry("hang-call")}}
-    gateway = GatewayProcess(config, folder=tmp_path, environ=family.environ)
+    gateway = GatewayProcess(config, "--drain-timeout", "200", folder=tmp_path, environ=family.environ)
     async with gateway, httpx2.AsyncClient(timeout=WAIT_LIMIT, headers=CONTENT) as http:
         answer = await http.post(gateway.url, json=HELLO)
         session = {"mcp-session-id": answer.headers["mcp-session-id"]}

@@ -5,10 +5,14 @@
 `python -m tests.support.machine` prints what this machine lacks in one line, and nothing if it lacks nothing.
 """
 
+import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +35,30 @@ class Need:
         return pytest.mark.skipif(not self.is_there(), reason=f"this machine lacks {self.name}")
 
 
+def which(program: str) -> str | None:
+    """Where a program is, also among those that are for administrators."""
+    return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
+
+
+def has_containers() -> bool:
+    """Whether images can be made here: root, overlays in namespaces, and Debian's packages."""
+    programs = ("unshare", "nsenter", "setpriv", "chroot", "ip", "apt-get")
+    if not all(map(which, programs)):
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        for part in ("upper", "work", "root"):
+            Path(folder, part).mkdir()
+        layers = f"lowerdir=/,upperdir={folder}/upper,workdir={folder}/work"
+        mount = ["mount", "-t", "overlay", "overlay", "-o", layers, f"{folder}/root"]
+        tried = subprocess.run(
+            ["unshare", "--mount", "--net", "--pid", "--fork", *mount],
+            capture_output=True,
+            timeout=10,
+            check=False,
+        )
+    return tried.returncode == 0
+
+
 LEGACY: Final = Need(
     "the environment of the 1.x SDK (.venv-legacy)", (LEGACY_PYTHON.parents[1] / ".done").exists
 )
@@ -40,7 +68,12 @@ CONFORMANCE: Final = Need(
     "the conformance suite (tests/conformance/node_modules)",
     (ROOT / "tests" / "conformance" / "node_modules" / ".done").exists,
 )
-NEEDS: Final = (LEGACY, PROC, GIT, CONFORMANCE)
+NGINX: Final = Need("nginx", lambda: which("nginx"))
+CADDY: Final = Need("Caddy", lambda: which("caddy"))
+HAPROXY: Final = Need("HAProxy", lambda: which("haproxy"))
+CONTAINERS: Final = Need("namespaces, overlays and apt-get for root", cache(has_containers))
+SYSTEMD: Final = Need("systemd-analyze", lambda: which("systemd-analyze"))
+NEEDS: Final = (LEGACY, PROC, GIT, CONFORMANCE, NGINX, CADDY, HAPROXY, SYSTEMD, CONTAINERS)
 
 
 def lacking() -> list[str]:
