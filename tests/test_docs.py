@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import textwrap
 import tomllib
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.support.guide import DOCS, GUIDE, GUIDE_ZH, examples
 
 from onemcp.config import document, keys
+from onemcp.core.health import WORDS, overall
 from onemcp.core.lifecycle import TABLE
 from onemcp.core.tags import TagError, from_query
 
@@ -124,3 +126,14 @@ def test_the_sections_of_a_page_do_not_skip_a_level() -> None:
         levels = [len(marks) for marks in re.findall(r"^(#+) ", prose, re.MULTILINE)]
         assert levels[0] == 1, page
         assert all(after <= before + 1 for before, after in pairwise(levels)), page
+
+
+def test_the_states_of_the_whole_are_told_as_they_are_decided() -> None:
+    table = re.search(r"^ *=+  =+\n(.*?)^ *=+  =+$", overall.__doc__ or "", re.MULTILINE | re.DOTALL)
+    assert table is not None
+    assert examples(DOCS / "health.md")["states"].text == textwrap.dedent(table[1])
+
+
+def test_every_word_for_the_state_of_a_server_is_explained() -> None:
+    explained = re.findall(r"^\| `(\w+)` \|", text(DOCS / "health.md"), re.MULTILINE)
+    assert set(WORDS.values()) <= set(explained)

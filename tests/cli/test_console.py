@@ -96,3 +96,11 @@ def test_a_name_cannot_steer_the_terminal() -> None:
     console, out = started(spec("a\x1bb"))
     console.changed(moved("a\x1bb", State.BACKOFF, reason="\x1b[2Jgone"))
     assert "\x1b" not in out.getvalue()
+
+
+def test_behind_a_proxy_it_shows_the_url_for_clients_and_its_own() -> None:
+    out = io.StringIO()
+    Console(out, ()).started("https://mcp.example.com/mcp", "mcp.json", "", "http://127.0.0.1:3050/mcp")
+    first, second, *_ = out.getvalue().splitlines()
+    assert first.endswith("serves https://mcp.example.com/mcp")
+    assert second == "behind a proxy, at http://127.0.0.1:3050/mcp"

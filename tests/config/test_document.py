@@ -12,7 +12,8 @@ from tests.support.golden import compare
 from onemcp.config.document import MAX_BYTES, Document, load, read
 from onemcp.config.keys import ENTRY, ENTRY_IGNORED, IGNORED, IGNORED_IN
 from onemcp.config.setting import Kind
-from onemcp.config.settings import TABLE, FileValue, resolve
+from onemcp.config.settings import FileValue, resolve
+from onemcp.config.table import TABLE
 from onemcp.core.spec import HttpTransport, StdioTransport
 from onemcp.errors import ConfigError
 

@@ -350,3 +350,11 @@ def test_what_is_wrong_in_the_defaults_is_told_once() -> None:
         "serverDefaults.timeout",
         "serverDefaults.comand",
     ]
+
+
+def test_a_server_is_required_if_its_entry_says_so() -> None:
+    assert not spec(HTTP).required
+    assert spec({**HTTP, "required": True}).required
+    assert refused({**HTTP, "required": "yes"}) == [
+        "mcpServers.x.required: expected true or false, found a string"
+    ]

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onemcp.config.setting import Kind, Setting, nearest
-from onemcp.config.settings import TABLE, FileValue, Settings, flags, resolve
+from onemcp.config.settings import FileValue, Settings, flags, resolve
+from onemcp.config.table import TABLE
 from onemcp.config.variables import service_links
 from onemcp.core.merge import NamePolicy, Naming
 from onemcp.errors import ConfigError

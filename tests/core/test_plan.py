@@ -89,6 +89,7 @@ def test_what_needs_no_new_connection_is_taken_over_while_running() -> None:
         SPEC,
         tags=frozenset({"x"}),
         disabled_tools=frozenset({"t"}),
+        required=True,
         request_timeout=5,
         restart=RestartPolicy(max_restarts=3),
         partitioning=Partitioning(Isolation.SESSION, 2),

@@ -95,6 +95,25 @@ def test_the_commands_of_an_operator_work_as_they_are_typed(sample: GuideGateway
     assert sample.url in connect.stdout
 
 
+def test_it_tells_what_it_is_doing_and_what_is_wrong(sample: GuideGateway) -> None:
+    top, logs, level, doctor = map(sample.type, PAGE["look"].commands())
+    for done in (top, logs, level, doctor):
+        assert done.returncode == 0, done.stderr + done.stdout
+    assert top.stdout.count(" ready ") == 3
+    assert "time: is ready" in logs.stdout
+    assert level.stdout == "the log level is debug for 10 min, then info again\n"
+    assert "nothing is wrong" in doctor.stdout
+
+
+def test_an_error_that_a_client_gets_is_in_the_log_under_its_id(sample: GuideGateway) -> None:
+    sample.type(PAGE["look"].commands()[2])
+    refused = httpx2.post(sample.url, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+    name = refused.json()["error"]["data"]["requestId"]
+    assert refused.headers["x-request-id"] == name
+    logs = sample.type(Command(("1mcp", "logs", "--json"))).stdout.splitlines()
+    assert name in [json.loads(line).get("request_id") for line in logs]
+
+
 def test_status_inspect_and_run_take_json(sample: GuideGateway) -> None:
     for typed in PAGE["operate"].commands()[:3]:
         done = sample.type(Command((*typed.argv, "--json")))

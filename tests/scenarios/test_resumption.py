@@ -32,7 +32,7 @@ def held(tmp_path: Path) -> Held:
 @pytest.fixture
 def gateway(tmp_path: Path, held: Held) -> Iterator[GatewayProcess]:
     entries = {"a": held.entry(tags=["one"]), "b": Held(tmp_path / "other").entry(tags=["two"])}
-    with GatewayProcess({"mcpServers": entries}, folder=tmp_path) as running:
+    with GatewayProcess({"mcpServers": entries}, "--drain-timeout", "300", folder=tmp_path) as running:
         running.wait_settled()
         yield running
 
@@ -209,7 +209,7 @@ async def test_a_gateway_stops_in_order_while_a_call_runs_whose_client_has_gone(
         assert "Traceback" not in gateway.stderr
         await asyncio.to_thread(gateway.start)
         (event,) = await client.resumed(last)
-    assert json.loads(event.data)["error"]
+    assert json.loads(event.data)["error"]["data"]["reason"] == "gateway_shutting_down"
 
 
 @asynccontextmanager

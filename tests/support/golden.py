@@ -12,6 +12,7 @@ from typing import Final
 _VOLATILE: Final = (
     (re.compile(r"\b\d+\.\d s\b"), "N.N s"),
     (re.compile(r"\bpid \d+"), "pid PID"),
+    (re.compile(r'"requestId":"[0-9a-f]{8}-\d+"'), '"requestId":"ID"'),
     (re.compile(r"\bup \d+ s\b"), "up N s"),
     (re.compile(r"\bonemcp \d+\.\d+\.\d+"), "onemcp VERSION"),
 )

@@ -1,7 +1,7 @@
 """The parts of a gateway: what is known before anything starts, and what has been constructed so far."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from onemcp.config.document import Document
@@ -11,6 +11,8 @@ from onemcp.core.events import Events
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.sessions import Store
+from onemcp.ops.drain import Drain
+from onemcp.ops.readiness import Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,15 @@ class Started:
     control: Path | None
     """The control socket; None where there is no state folder."""
     runtime: Runtime
+    local: str = ""
+    """The URL on this machine, which is another one than `endpoint` behind a proxy; empty on stdio."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentApplied:
+    """An event: a configuration that was read again is in force, as far as it is about servers."""
+
+    document: Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +57,5 @@ class Parts:
     dispatcher: Dispatcher
     started_at: float
     """Seconds since the epoch."""
+    readiness: Readiness = field(default_factory=Readiness)
+    drain: Drain = field(default_factory=Drain)

@@ -4,16 +4,26 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from signal import SIGUSR1, SIGUSR2
 
 import uvloop
 
+from onemcp.app.alerts import alerts
+from onemcp.app.drain import drained, prepare
 from onemcp.app.edges import control, http, stdio
-from onemcp.app.kept import listening, state, store
+from onemcp.app.front import trusted
+from onemcp.app.health import health
+from onemcp.app.kept import listening, port, state, store
 from onemcp.app.machine import calm_collector, raise_file_limit, refuse_faults, refuse_open_bind
+from onemcp.app.metrics import metrics
 from onemcp.app.parts import Parts, Plan, Started
 from onemcp.app.servers import reload, running
-from onemcp.core.events import Events
+from onemcp.config.endpoint import local_url
+from onemcp.core.events import Events, InstanceStarted, UpstreamChanged
 from onemcp.gateway.dispatch import Dispatcher
+from onemcp.ops.dump import dump
+from onemcp.ops.log_states import tell_change, tell_start
+from onemcp.ops.logging import Log, logging_to
 from onemcp.ops.signals import Signals
 
 
@@ -25,29 +35,46 @@ def run(plan: Plan, on_started: Callable[[Started], None], events: Events) -> No
     """
     refuse_open_bind(plan.settings)
     refuse_faults(plan)
+    trusted(plan.settings)
     raise_file_limit()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(plan, on_started, events))
+    with (
+        logging_to(plan.settings) as log,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_serve(plan, on_started, events, log))
 
 
-async def _serve(plan: Plan, on_started: Callable[[Started], None], events: Events) -> None:
+async def _serve(plan: Plan, on_started: Callable[[Started], None], events: Events, log: Log) -> None:
     async with AsyncExitStack() as stack:
         signals = stack.enter_context(Signals())
+        signals.on(SIGUSR1, log.reopen)
+        events.listen(UpstreamChanged, tell_change)
         sock = stack.enter_context(listening(plan.settings))
         folder = stack.enter_context(state(plan, sock))
         kept = await stack.enter_async_context(store(plan, folder))
         runtime = await stack.enter_async_context(running(plan, events, folder))
         parts = Parts(plan, events, folder, kept, runtime, Dispatcher(runtime), time.time())
-        endpoint = await stack.enter_async_context(http(parts, sock))
-        socket = await stack.enter_async_context(control(parts, endpoint))
-        on_started(Started(endpoint, socket, runtime))
+        prepare(parts)
+        pages = await stack.enter_async_context(health(parts))
+        counted = await stack.enter_async_context(metrics(parts, pages.probes))
+        told = await stack.enter_async_context(alerts(parts, port(sock)))
+        endpoint = await stack.enter_async_context(http(parts, sock, pages, counted))
+        socket = await stack.enter_async_context(control(parts, endpoint, log, told))
+        signals.on(SIGUSR2, lambda: dump(runtime))
+        local = local_url(plan.settings, port(sock)) if sock is not None else ""
+        on_started(Started(endpoint, socket, runtime, local))
+        tell_start(endpoint, plan.settings.config, (*plan.settings.notices, *plan.document.notices))
         calm_collector()
         await runtime.apply(plan.document.specs)
+        parts.readiness.loaded = True
+        events.emit(InstanceStarted(endpoint))
+        at_end = await stack.enter_async_context(stdio(parts))
         await _until_first(
             signals.until_stop(),
             signals.reloads(lambda: reload(plan, runtime, events)),
-            *stdio(parts),
+            *at_end,
         )
+        await drained(parts)
 
 
 async def _until_first(*waits: Coroutine[None, None, None]) -> None:

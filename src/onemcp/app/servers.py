@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from onemcp import __version__
-from onemcp.app.parts import Plan
+from onemcp.app.parts import DocumentApplied, Plan
 from onemcp.config.document import load
 from onemcp.config.state import StateDir
 from onemcp.core.events import ConfigReloaded, Events
@@ -50,5 +50,6 @@ async def reload(plan: Plan, runtime: Runtime, events: Events) -> None:
         events.emit(ConfigReloaded(plan.settings.config, str(error)))
         return
     await runtime.apply(document.specs)
+    events.emit(DocumentApplied(document))
     _log.info("the configuration was reloaded")
     events.emit(ConfigReloaded(plan.settings.config))

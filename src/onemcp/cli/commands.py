@@ -21,6 +21,13 @@ COMMANDS: Final = {
     "status": Command("onemcp.cli.status", "how every server of the running gateway is"),
     "inspect": Command("onemcp.cli.inspect", "what the servers offer: all, one, or one tool"),
     "run": Command("onemcp.cli.run", "call one tool and print what it answers"),
+    "alerts": Command(
+        "onemcp.cli.alerts", "what is raised, what was told, and whether webhooks can be reached"
+    ),
+    "top": Command("onemcp.cli.top", "how busy every server is, live"),
+    "logs": Command("onemcp.cli.logs", "the last lines of the log, of one server or all; -f goes on"),
+    "log-level": Command("onemcp.cli.log_level", "log more or less, for a while"),
+    "doctor": Command("onemcp.cli.doctor", "what is wrong, and what to do about it"),
     "connect": Command("onemcp.cli.connect", "what to paste into Claude Code, Cursor, VS Code and Codex"),
 }
 

@@ -40,14 +40,17 @@ class Console:
         self._settled = False
         self._program = program
 
-    def started(self, endpoint: str, config: str, reach: str = "") -> None:
+    def started(self, endpoint: str, config: str, reach: str = "", local: str = "") -> None:
         """The endpoint is open; the servers start now.
 
-        `reach` is what the other commands need to find this gateway, as ` --port 4000`.
+        `reach` is what the other commands need to find this gateway, as ` --port 4000`; `local` is the endpoint on
+        this machine, if a proxy stands in front of it.
         """
         self._endpoint = endpoint
         self._reach = reach
         self._print(f"onemcp {__version__} serves {endpoint or 'its standard streams'}")
+        if local and local != endpoint:
+            self._print(f"behind a proxy, at {local}")
         self._print(f"from {config}\n")
         for spec in self._specs:
             if spec.disabled:

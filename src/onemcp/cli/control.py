@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -16,6 +16,7 @@ import msgspec
 from onemcp.cli.arguments import Parser
 from onemcp.cli.outcome import CommandError, Exit
 from onemcp.cli.text import plain
+from onemcp.config.endpoint import client_url
 from onemcp.config.settings import Settings, resolve
 from onemcp.config.state import StateDir, default_state_dir
 from onemcp.net.fault import Fault, HttpError
@@ -27,6 +28,8 @@ TIMEOUT: Final = 10.0
 """Seconds that the gateway has for an answer that needs no upstream."""
 _MAX_ANSWER: Final = 256 * 1024 * 1024
 """Bytes of an answer; a tool's result may be as large as the gateway lets it."""
+_TEST_TIMEOUT: Final = 70.0
+"""Seconds: longer than any webhook may take."""
 _JSON: Final = (("content-type", "application/json"),)
 
 
@@ -56,6 +59,47 @@ class Gateway:
             {"server": server, "tool": tool, "arguments": msgspec.Raw(arguments.encode())}
         )
         return self._ask("POST", "/run", order, timeout)
+
+    def alerts(self) -> bytes:
+        """What is raised now, and how every webhook is."""
+        return self._ask("GET", "/alerts")
+
+    def alert_history(self, limit: int) -> bytes:
+        """What was told, the newest first, and what could not be."""
+        return self._ask("GET", f"/alerts/history?limit={limit}")
+
+    def test_alerts(self) -> bytes:
+        """Try every webhook once; what became of it."""
+        return self._ask("POST", "/alerts/test", timeout=_TEST_TIMEOUT)
+
+    def top(self) -> bytes:
+        """How busy the gateway and its servers are."""
+        return self._ask("GET", "/top")
+
+    def log_level(self) -> bytes:
+        """The log level, and until when."""
+        return self._ask("GET", "/log-level")
+
+    def set_log_level(self, level: str, seconds: float) -> bytes:
+        """Another log level; for so many seconds, or 0 for as long as the gateway runs."""
+        return self._ask("POST", "/log-level", msgspec.json.encode({"level": level, "seconds": seconds}))
+
+    def logs(self, server: str, lines: int, *, follow: bool) -> Iterator[bytes]:
+        """The last lines of the log as JSON lines; with `follow` each that comes after them, as it comes."""
+        from onemcp.cli.lines import lines_of  # noqa: PLC0415 - its library is slow to load, and few need it
+
+        given = {"server": server, "lines": str(lines), "follow": str(int(follow))}
+        path = str(StateDir(self.folder).control_socket)
+        try:
+            with lines_of(path, f"/logs?{urlencode(given)}", TIMEOUT, forever=follow) as answer:
+                if answer.status != HTTPStatus.OK:
+                    reason = _reason(answer.read())
+                    raise CommandError(reason or f"the gateway answered with status {answer.status}")
+                yield from answer
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise self._missing() from error
+        except OSError as error:
+            raise CommandError(f"the connection to the gateway failed: {error}") from error
 
     def _ask(self, method: str, target: str, body: bytes = b"", timeout: float = TIMEOUT) -> bytes:
         status, answer = asyncio.run(self._exchange(method, target, body, timeout))
@@ -103,6 +147,12 @@ def add_reach(parser: Parser, *, host: bool = False) -> None:
         group.add_argument("--host", metavar="HOST", help="where it will listen, if none runs (ONE_MCP_HOST)")
 
 
+def typed(args: argparse.Namespace) -> dict[str, object]:
+    """The settings among the arguments of a command that looks at a gateway."""
+    names = ("host", "port", "state_dir", "config")
+    return {name: value for name in names if (value := getattr(args, name, None)) is not None}
+
+
 def gateway(args: argparse.Namespace, environ: Mapping[str, str]) -> Gateway:
     """The gateway that the arguments and the environment mean.
 
@@ -138,8 +188,7 @@ def endpoint(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[str,
     except CommandError as error:
         if error.code is not Exit.NO_GATEWAY:
             raise
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        return f"http://{host}:{settings.port}/mcp", "no gateway runs there yet"
+        return client_url(settings, settings.port), "no gateway runs there yet"
     if not url:
         raise CommandError(
             "the gateway that runs has no endpoint: its client starts it and speaks to it on standard streams",

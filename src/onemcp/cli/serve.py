@@ -25,7 +25,7 @@ from onemcp.config.document import load
 from onemcp.config.setting import Kind, Setting
 from onemcp.config.settings import Settings, flags, resolve
 from onemcp.core.events import Events, UpstreamChanged
-from onemcp.ops import logging
+from onemcp.ops.log_states import for_people
 
 _DEFAULT_PORT: Final = 3050
 
@@ -61,7 +61,13 @@ def _manner(setting: Setting) -> dict[str, Any]:
         return {"action": "append", "metavar": "NAME,..."}
     if setting.kind is Kind.CHOICE:
         return {"metavar": "|".join(setting.choices)}
-    words = {Kind.PATH: "PATH", Kind.INTEGER: "N", Kind.MILLISECONDS: "MS", Kind.FRACTION: "0..1", Kind.URL: "URL"}
+    words = {
+        Kind.PATH: "PATH",
+        Kind.INTEGER: "N",
+        Kind.MILLISECONDS: "MS",
+        Kind.FRACTION: "0..1",
+        Kind.URL: "URL",
+    }
     return {"metavar": words.get(setting.kind, "TEXT")}
 
 
@@ -82,13 +88,13 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
         return Exit.CONFIG
     document = load(path, environ, first.name_separator)
     settings = replace(resolve(environ, typed, document.settings), config=str(path))
-    _note((*settings.notices, *document.notices))
-    logging.configure(settings.log_level)
+    if for_people(settings):
+        _note((*settings.notices, *document.notices))
     out = sys.stdout if settings.transport == "http" else sys.stderr
     console = Console(out, document.specs, _program(sys.argv[0]))
 
     def started(gateway: Started) -> None:
-        console.started(gateway.endpoint, str(path), _reach(settings, gateway.endpoint))
+        console.started(gateway.endpoint, str(path), _reach(settings, gateway.local), gateway.local)
 
     events = Events()
     events.listen(UpstreamChanged, console.changed)
@@ -107,9 +113,9 @@ def _note(notices: Iterable[str]) -> None:
         print(f"1mcp: {plain(notice)}", file=sys.stderr)
 
 
-def _reach(settings: Settings, endpoint: str) -> str:
+def _reach(settings: Settings, local: str) -> str:
     """What the other commands need to find this gateway; nothing where they find it by themselves."""
     if settings.state_dir:
         return f" --state-dir {shlex.quote(str(Path(settings.state_dir).absolute()))}"
-    port = urlsplit(endpoint).port if endpoint else None
+    port = urlsplit(local).port if local else None
     return f" --port {port}" if port not in (None, _DEFAULT_PORT) else ""

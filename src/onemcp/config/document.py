@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from onemcp.config.alerts import AlertsConfig, read_alerts
 from onemcp.config.common import Common, read_common
 from onemcp.config.entry import read_entry
 from onemcp.config.jsonc import plain, scan
 from onemcp.config.keys import (
+    ALERTS,
     COMMON,
     DEFAULTS,
     DEFAULTS_IGNORED,
@@ -46,6 +48,7 @@ class Document:
     """Settings by dotted key, for `settings.resolve`."""
     notices: tuple[str, ...] = ()
     """What is worth a line at start, for a person."""
+    alerts: AlertsConfig = field(default_factory=AlertsConfig)
 
 
 def load(path: Path, environ: Mapping[str, str], separator: str = SEPARATOR) -> Document:
@@ -82,9 +85,10 @@ def read(text: str, file: str, environ: Mapping[str, str], separator: str = SEPA
     root, repeated = scan(text, file)
     report = Report(file, repeated)
     top = Section(Item(root, "", file), report)
-    top.only({SERVERS, SERVERS_ALIAS, DEFAULTS, *_heads()}, IGNORED)
+    top.only({SERVERS, SERVERS_ALIAS, DEFAULTS, ALERTS, *_heads()}, IGNORED)
     settings = _settings(top, report)
     defaults = _defaults(top)
+    alerts = read_alerts(top.section(ALERTS), environ, report)
     around = Surroundings(environ, Path(file).parent)
     servers = _servers(top, report)
     specs = tuple(
@@ -94,7 +98,7 @@ def read(text: str, file: str, environ: Mapping[str, str], separator: str = SEPA
     if report.problems:
         problems = dict.fromkeys(report.problems)
         raise ConfigError(*sorted(problems, key=lambda problem: (problem.line, problem.column)))
-    return Document(specs, settings, _notices(report, specs))
+    return Document(specs, settings, _notices(report, specs), alerts)
 
 
 def _separator(asked: str, settings: Mapping[str, FileValue]) -> str:

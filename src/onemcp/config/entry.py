@@ -44,6 +44,7 @@ def read_entry(
         request_timeout=common.request_timeout or spec.request_timeout,
         connection_timeout=common.connection_timeout or spec.connection_timeout,
         partitioning=read_partitioning(section),
+        required=section.boolean("required") or False,
     )
     written = _written(section, common)
     protocol, roots = section.text("protocol"), read_roots(section)

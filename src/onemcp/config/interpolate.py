@@ -15,6 +15,7 @@ from onemcp.errors import ConfigError, Problem
 
 _REFERENCE: Final = re.compile(r"(\$\$\{)|\$\{([^{}]*)(\}?)")
 _VARIABLE: Final = re.compile(r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(:-.*)?", re.DOTALL)
+_UNSET: Final = " is not set"
 _LITERAL_FIX: Final = "write $${ for the two characters themselves"
 
 
@@ -27,6 +28,11 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
     if "${" not in text:
         return text
     return _REFERENCE.sub(lambda match: _resolved(match, environ), text)
+
+
+def is_unresolved(problem: Problem) -> bool:
+    """Whether a problem is that something a reference names is not there: a variable that is not set, a secret."""
+    return problem.what.endswith(_UNSET) or problem.what.startswith("${SECRET:")
 
 
 def _resolved(match: re.Match[str], environ: Mapping[str, str]) -> str:
@@ -59,7 +65,7 @@ def _value(name: str, default: str | None, environ: Mapping[str, str]) -> str:
     if value is None:
         raise ConfigError(
             Problem(
-                f"the variable {name} is not set",
+                f"the variable {name}{_UNSET}",
                 f"set it where the gateway starts, or write ${{{name}:-text}}",
             )
         )

@@ -11,6 +11,7 @@ SERVERS: Final = "mcpServers"
 SERVERS_ALIAS: Final = "servers"
 """VS Code's spelling; counts where there is no `mcpServers`."""
 DEFAULTS: Final = "serverDefaults"
+ALERTS: Final = "alerts"
 
 IGNORED: Final = frozenset(
     {
@@ -75,6 +76,7 @@ ENTRY: Final = COMMON | {
     "isolation",
     "maxConnections",
     "protocol",
+    "required",
     "roots",
     "tags",
     *ADDRESSES,

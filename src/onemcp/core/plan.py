@@ -49,4 +49,5 @@ def _connection(spec: UpstreamSpec) -> UpstreamSpec:
         request_timeout=plain.request_timeout,
         restart=plain.restart,
         partitioning=plain.partitioning,
+        required=plain.required,
     )

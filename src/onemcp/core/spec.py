@@ -95,4 +95,6 @@ class UpstreamSpec:
     """None: the upstream is told that there are no roots to ask for."""
     protocol: str = ""
     """A pinned MCP revision; empty to find out."""
+    required: bool = False
+    """Without it the gateway as a whole is unhealthy."""
     fault: Problem | None = None

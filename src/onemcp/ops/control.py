@@ -4,6 +4,7 @@ The socket's mode (0600) is its authentication. Every answer is JSON.
 """
 
 import os
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -18,9 +19,15 @@ from onemcp.errors import RpcError
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
+from onemcp.gateway.trail import TRAIL
+from onemcp.ops.log_verbs import LogVerbs, RefusedError
+from onemcp.ops.top import top
 from onemcp.upstream.supervisor import Supervisor
 from onemcp.wire.envelope import ABSENT, Envelope, encode
 from onemcp.wire.revisions import LATEST_HANDSHAKE, Era
+
+Verb = Callable[[Mapping[str, str]], Awaitable[object]]
+"""Answers with a document; what was asked comes from the query."""
 
 _VIEW: Final = View()
 
@@ -30,12 +37,17 @@ class NotFoundError(Exception):
 
 
 class ControlApi:
-    """The verbs `status`, `inspect` and `run`."""
+    """The verbs that are answered with one document; the lines of the log are not."""
 
-    def __init__(self, runtime: Runtime, dispatcher: Dispatcher, facts: dict[str, Any]) -> None:
+    def __init__(
+        self, runtime: Runtime, dispatcher: Dispatcher, facts: dict[str, Any], logs: LogVerbs
+    ) -> None:
+        self._logs = logs
         self._runtime = runtime
         self._dispatcher = dispatcher
         self._facts = facts
+        self.verbs: dict[tuple[str, str], Verb] = {}
+        """Further ones, by method and path; of rooms that are not always there."""
 
     async def answer(self, method: str, path: str, query: bytes, body: bytes) -> tuple[int, object]:
         """The status and the JSON document that answer one request of the command line."""
@@ -46,6 +58,8 @@ class ControlApi:
             return 404, {"error": str(error)}
         except RpcError as error:
             return 502, {"error": error.message, "code": error.code, "data": error.data}
+        except RefusedError as error:
+            return 400, {"error": str(error)}
         except (msgspec.DecodeError, KeyError) as error:
             return 400, {"error": f"not understood: {error}"}
 
@@ -56,7 +70,16 @@ class ControlApi:
             return self._inspect(asked.get("server", ""), asked.get("tool", ""))
         if (method, path) == ("POST", "/run"):
             return await self._run(msgspec.json.decode(body, type=dict[str, Raw]))
-        raise NotFoundError(f"no verb {method} {path}")
+        if (method, path) == ("GET", "/top"):
+            return top(self._runtime)
+        if (method, path) == ("GET", "/log-level"):
+            return self._logs.level()
+        if (method, path) == ("POST", "/log-level"):
+            return self._logs.set_level(body)
+        verb = self.verbs.get((method, path))
+        if verb is None:
+            raise NotFoundError(f"no verb {method} {path}")
+        return await verb(asked)
 
     def status(self) -> dict[str, Any]:
         """The gateway and all its upstreams at this moment."""
@@ -98,7 +121,11 @@ class ControlApi:
         supervisor = self._supervisor(server)
         params = encode({"name": order["tool"], "arguments": order.get("arguments", Raw(b"{}"))})
         context = CallContext(Era.HANDSHAKE, LATEST_HANDSHAKE, _VIEW, endpoint=supervisor.spec.name)
-        reply = await self._dispatcher.dispatch(context, Envelope(method="tools/call", params=Raw(params)))
+        envelope = Envelope(method="tools/call", params=Raw(params))
+        trail = TRAIL.get()
+        if trail is not None:
+            trail.context, trail.envelope = context, envelope
+        reply = await self._dispatcher.dispatch(context, envelope)
         if reply.error is not ABSENT:
             return {"error": reply.error}
         return {"result": reply.result}

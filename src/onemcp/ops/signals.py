@@ -1,4 +1,7 @@
-"""What the operator's signals ask for: SIGINT and SIGTERM to stop, SIGHUP to reload. A second stop is at once."""
+"""What the operator's signals ask for: SIGINT and SIGTERM to stop, SIGHUP to reload. A second stop is at once.
+
+SIGUSR1 and SIGUSR2 are given their meaning by `on`.
+"""
 
 import asyncio
 import os
@@ -14,6 +17,7 @@ class Signals:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         self._reload = asyncio.Event()
+        self._others: list[signal.Signals] = []
 
     def __enter__(self) -> Self:
         """Begin to listen; SIGHUP then no longer ends the process."""
@@ -24,8 +28,13 @@ class Signals:
 
     def __exit__(self, *_: object) -> None:
         """Leave them to Python again."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, *self._others):
             self._loop.remove_signal_handler(number)
+
+    def on(self, number: signal.Signals, action: Callable[[], None]) -> None:
+        """Do this whenever the signal comes; it must not block and must not raise."""
+        self._loop.add_signal_handler(number, action)
+        self._others.append(number)
 
     def _stop(self, number: int) -> None:
         if self._stopping.is_set():
