@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from typing import Final
 
-ECHO: Final = 5.0
+ECHO: Final = 2.0
 """Seconds after an answer for which what comes on the same connection may belong to that call."""
 
 
