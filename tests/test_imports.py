@@ -45,7 +45,7 @@ def test_a_bare_start_imports_no_framework(tmp_path: Path) -> None:
 def test_rooms_that_not_everybody_enters_are_imported_when_they_are(tmp_path: Path) -> None:
     modules = imported("import onemcp.__main__, onemcp.cli.serve", tmp_path)
     rooms = ("onemcp.upstream.http", "onemcp.upstream.sse", "onemcp.net.http1", "onemcp.cli.control")
-    assert those_of((*rooms, "onemcp.ops.exposition", "prometheus_client"), modules) == []
+    assert those_of((*rooms, "onemcp.ops.metrics.exposition", "prometheus_client"), modules) == []
 
 
 @pytest.mark.parametrize("verb", ["status", "inspect", "run", "connect"])

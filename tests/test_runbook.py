@@ -15,8 +15,8 @@ from onemcp.config.alerts import RUNBOOKS
 from onemcp.config.document import read
 from onemcp.config.webhooks import FIELDS, Format
 from onemcp.core.events import ALERT_KINDS, Nature
-from onemcp.ops.alert import Alert
-from onemcp.ops.webhook import signature
+from onemcp.ops.alerts.alert import Alert
+from onemcp.ops.alerts.webhook import signature
 
 PAGE = DOCS / "alerts.md"
 RUNBOOK = DOCS / "runbook"

@@ -17,7 +17,7 @@ from onemcp.core.spec import RestartPolicy
 from onemcp.errors import Reason, StoreError, UpstreamError
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.runtime import Options, Runtime
-from onemcp.ops.readiness import Readiness
+from onemcp.ops.health.readiness import Readiness
 from onemcp.store.base import Entry
 from onemcp.store.memory import MemoryStore
 from onemcp.store.sqlite import SqliteStore

@@ -13,7 +13,7 @@ from onemcp.core.health import Status
 from onemcp.core.lifecycle import State
 from onemcp.core.offering import Listing
 from onemcp.gateway.meter import METHODS, OTHER, OUTCOMES
-from onemcp.ops.metric import METRICS, PROCESS, Kind
+from onemcp.ops.metrics.metric import METRICS, PROCESS, Kind
 
 ROOT: Final = Path(__file__).parents[2]
 RULES: Final = ROOT / "deploy" / "prometheus" / "onemcp.rules.yml"

@@ -18,7 +18,7 @@ from tests.support.metrics import Scrape, scrape
 from tests.support.scripted import command
 from tests.support.watching import ERAS
 
-from onemcp.ops.metric import METRICS, PROCESS
+from onemcp.ops.metrics.metric import METRICS, PROCESS
 
 pytestmark = pytest.mark.anyio
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from onemcp.ops.log_entry import Entry
+from onemcp.ops.logs.entry import Entry
 
 
 def entry(message: str = "all is well", server: str = "") -> Entry:

@@ -13,9 +13,9 @@ from tests.support.channels import IDENTITY, Upstreams, spec
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Options, Runtime
 from onemcp.gateway.sessions import Sessions, Store
-from onemcp.ops.loading import Loading
-from onemcp.ops.probes import Probes, Saying
-from onemcp.ops.readiness import Readiness
+from onemcp.ops.health.loading import Loading
+from onemcp.ops.health.probes import Probes, Saying
+from onemcp.ops.health.readiness import Readiness
 from onemcp.seal.keyring import Keyring
 from onemcp.store.memory import MemoryStore
 from onemcp.web.app import WebApp

@@ -9,7 +9,7 @@ from tests.web.test_app import raw_status
 from onemcp.core.lifecycle import State
 from onemcp.core.spec import RestartPolicy
 from onemcp.errors import Reason, UpstreamError
-from onemcp.ops.probes import Level, Saying
+from onemcp.ops.health.probes import Level, Saying
 
 pytestmark = pytest.mark.anyio
 

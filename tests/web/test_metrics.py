@@ -10,8 +10,8 @@ from tests.support.metrics import Scrape
 
 from onemcp.gateway.meter import Meter
 from onemcp.gateway.runtime import Options, Runtime
-from onemcp.ops.lag import LoopLag
-from onemcp.ops.metrics import Metrics
+from onemcp.ops.metrics.lag import LoopLag
+from onemcp.ops.metrics.metrics import Metrics
 from onemcp.store.memory import MemoryStore
 from onemcp.web.guard import Guard
 from onemcp.web.http.server import bind, serving

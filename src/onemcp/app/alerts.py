@@ -10,7 +10,7 @@ from onemcp.core.events import LoopStalled
 from onemcp.core.lifecycle import State
 from onemcp.core.spec import UpstreamSpec
 from onemcp.ops.control import Verb
-from onemcp.ops.lag import LoopLag
+from onemcp.ops.metrics.lag import LoopLag
 
 STALL: Final = 1.0
 """Seconds that the event loop is late by when it counts as stalled."""
@@ -23,8 +23,8 @@ async def alerts(parts: Parts, port: int) -> AsyncIterator[dict[tuple[str, str],
     if parts.state is None and not config.webhooks:
         yield {}
         return
-    from onemcp.ops.alert_verbs import AlertVerbs  # noqa: PLC0415 - a gateway without alerts need not read it
-    from onemcp.ops.alerting import Alerting  # noqa: PLC0415 - the same
+    from onemcp.ops.alerts.alerting import Alerting  # noqa: PLC0415 - the same
+    from onemcp.ops.alerts.verbs import AlertVerbs  # noqa: PLC0415 - a gateway without alerts need not read it
 
     def servers() -> Iterator[tuple[UpstreamSpec, State]]:
         return ((supervisor.spec, supervisor.life.state) for supervisor in parts.runtime.pool)

@@ -13,9 +13,9 @@ from onemcp.config.endpoint import client_url, own_hosts
 from onemcp.gateway.sessions import Sessions
 from onemcp.ops.control import ControlApi, Verb
 from onemcp.ops.drain import Phase
-from onemcp.ops.log_verbs import LogVerbs
-from onemcp.ops.logging import Log
-from onemcp.ops.metrics import Metrics
+from onemcp.ops.logs.logging import Log
+from onemcp.ops.logs.verbs import LogVerbs
+from onemcp.ops.metrics.metrics import Metrics
 from onemcp.stdio import StdioEdge
 from onemcp.web.app import WebApp
 from onemcp.web.control import ControlApp

@@ -13,9 +13,9 @@ from onemcp.core.events import ConfigReloaded, Events, StoreChanged, UpstreamCha
 from onemcp.core.lifecycle import State
 from onemcp.errors import StoreError
 from onemcp.gateway.runtime import Runtime
-from onemcp.ops.loading import Loading
-from onemcp.ops.probes import Level, Probes, Saying
-from onemcp.ops.readiness import Readiness
+from onemcp.ops.health.loading import Loading
+from onemcp.ops.health.probes import Level, Probes, Saying
+from onemcp.ops.health.readiness import Readiness
 from onemcp.store.base import Entries
 from onemcp.web.health import HealthPages
 

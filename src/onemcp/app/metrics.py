@@ -7,9 +7,9 @@ from onemcp.app.parts import Parts
 from onemcp.config.settings import Settings
 from onemcp.errors import StartError
 from onemcp.gateway.meter import Meter
-from onemcp.ops.lag import LoopLag
-from onemcp.ops.metrics import Metrics
-from onemcp.ops.probes import Probes
+from onemcp.ops.health.probes import Probes
+from onemcp.ops.metrics.lag import LoopLag
+from onemcp.ops.metrics.metrics import Metrics
 from onemcp.web.guard import Guard
 from onemcp.web.http.server import bind, serving
 from onemcp.web.metrics import MetricsApp, MetricsPage

@@ -12,7 +12,7 @@ from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.sessions import Store
 from onemcp.ops.drain import Drain
-from onemcp.ops.readiness import Readiness
+from onemcp.ops.health.readiness import Readiness
 
 
 @dataclass(frozen=True, slots=True)

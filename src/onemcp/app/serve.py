@@ -22,8 +22,8 @@ from onemcp.config.endpoint import local_url
 from onemcp.core.events import Events, InstanceStarted, UpstreamChanged
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.ops.dump import dump
-from onemcp.ops.log_states import tell_change, tell_start
-from onemcp.ops.logging import Log, logging_to
+from onemcp.ops.logs.logging import Log, logging_to
+from onemcp.ops.logs.states import tell_change, tell_start
 from onemcp.ops.signals import Signals
 
 

@@ -9,7 +9,7 @@ from onemcp.cli.arguments import Parser
 from onemcp.cli.control import add_reach, gateway, print_json
 from onemcp.cli.duration import seconds, shown
 from onemcp.cli.outcome import CommandError, Exit
-from onemcp.ops.log_level import LEVELS
+from onemcp.ops.logs.level import LEVELS
 
 
 def define(parser: Parser) -> None:

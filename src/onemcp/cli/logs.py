@@ -9,7 +9,7 @@ from onemcp.cli.arguments import Parser
 from onemcp.cli.control import add_reach, gateway
 from onemcp.cli.outcome import CommandError, Exit
 from onemcp.cli.text import plain
-from onemcp.ops.log_format import seconds_of, text
+from onemcp.ops.logs.format import seconds_of, text
 
 _LINES = 100
 

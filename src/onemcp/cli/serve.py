@@ -25,7 +25,7 @@ from onemcp.config.document import load
 from onemcp.config.setting import Kind, Setting
 from onemcp.config.settings import Settings, flags, resolve
 from onemcp.core.events import Events, UpstreamChanged
-from onemcp.ops.log_states import for_people
+from onemcp.ops.logs.states import for_people
 
 _DEFAULT_PORT: Final = 3050
 

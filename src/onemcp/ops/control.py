@@ -20,7 +20,7 @@ from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.trail import TRAIL
-from onemcp.ops.log_verbs import LogVerbs, RefusedError
+from onemcp.ops.logs.verbs import LogVerbs, RefusedError
 from onemcp.ops.top import top
 from onemcp.upstream.supervisor import Supervisor
 from onemcp.wire.envelope import ABSENT, Envelope, encode

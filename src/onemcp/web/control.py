@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from onemcp.ops.control import ControlApi
 from onemcp.ops.drain import Drain, overdue
-from onemcp.ops.log_verbs import LogVerbs, RefusedError
+from onemcp.ops.logs.verbs import LogVerbs, RefusedError
 from onemcp.web.answers import answer_json
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from onemcp.ops.loading import Loading
-from onemcp.ops.probes import Answer, Probes
+from onemcp.ops.health.loading import Loading
+from onemcp.ops.health.probes import Answer, Probes
 from onemcp.web.answers import answer_json
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response, header

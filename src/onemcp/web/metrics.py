@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from onemcp.ops.metrics import Metrics
+from onemcp.ops.metrics.metrics import Metrics
 from onemcp.web.answers import NO_STORE, answer_json
 from onemcp.web.guard import Guard, host_name
 from onemcp.web.http.request import Request

@@ -1,0 +1,1 @@
+"""Alerts: what is raised, kept, and sent to webhooks."""

@@ -1,0 +1,1 @@
+"""Health: the facts, and the pages that tell them."""

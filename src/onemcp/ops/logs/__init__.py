@@ -1,0 +1,1 @@
+"""The log: what a line says, where it goes, and who reads it again."""
