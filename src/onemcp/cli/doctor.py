@@ -74,7 +74,12 @@ def examine(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[Fi
             settings = resolve(environ, typed(args), document.settings)
         except ConfigError as error:
             yield from (checkup.problem("settings", problem) for problem in error.problems)
-        yield from (checkup.server(spec, environ) for spec in document.specs)
+        well = {server["name"] for server in status.get("servers", ()) if server["state"] == "ready"}
+        for spec in document.specs:
+            if spec.name in well:
+                yield Finding(f"server {spec.name}", Grade.OK, "is ready in the running gateway")
+            else:
+                yield checkup.server(spec, environ)
     yield from _machine(settings, args, environ, status)
     if document is not None and not args.offline:
         yield from asyncio.run(reach(document.specs, args.timeout))

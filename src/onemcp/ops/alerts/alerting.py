@@ -192,7 +192,8 @@ class Alerting(AbstractAsyncContextManager["Alerting"]):
     async def _tell(self, notice: Notice) -> None:
         condition = FOLLOWS.get(notice.kind, notice.kind)
         alert = make(notice, condition, self.config.runbooks, self.gateway)
-        level = logging.INFO if alert.status == "cleared" or alert.severity == "info" else logging.WARNING
+        wanted = [w.id for w in self.config.webhooks if w.wants(notice.kind, notice.severity)]
+        level = _level(alert.status, alert.severity, is_sent=bool(wanted))
         _log.log(
             level,
             "alert %s %s: %s",
@@ -200,11 +201,17 @@ class Alerting(AbstractAsyncContextManager["Alerting"]):
             alert.status,
             notice.summary or ALERT_KINDS[notice.kind].meaning,
         )
-        wanted = [w.id for w in self.config.webhooks if w.wants(notice.kind, notice.severity)]
         await self.outbox.add(alert, wanted)
         for webhook in wanted:
             if webhook in self._deliveries:
                 self._deliveries[webhook][0].wake()
+
+
+def _level(status: str, severity: str, *, is_sent: bool) -> int:
+    """How loud an alert is in the log; what is no trouble, and nobody is sent, says nothing that is not there anyway."""
+    if severity == "info" and not is_sent:
+        return logging.DEBUG
+    return logging.INFO if status == "cleared" or severity == "info" else logging.WARNING
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
