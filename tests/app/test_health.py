@@ -18,7 +18,6 @@ from onemcp.errors import Reason, StoreError, UpstreamError
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.runtime import Options, Runtime
 from onemcp.ops.health.readiness import Readiness
-from onemcp.store.base import Entry
 from onemcp.store.memory import MemoryStore
 from onemcp.store.sqlite import SqliteStore
 from onemcp.wire.revisions import LATEST_HANDSHAKE, Era
@@ -33,10 +32,10 @@ class Away(MemoryStore):
 
     error = ""
 
-    async def get(self, key: str, now: float) -> Entry | None:
+    async def put(self, key: str, value: bytes, expires: float, *, version: int | None = None) -> int:
         if self.error:
             raise StoreError(self.error)
-        return await super().get(key, now)
+        return await super().put(key, value, expires, version=version)
 
 
 @asynccontextmanager

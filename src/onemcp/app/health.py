@@ -81,9 +81,10 @@ async def watch_store(
 
 
 async def _look(store: Entries) -> str:
-    """Why the store does not answer; empty if it does."""
+    """Why the store does not answer, or takes nothing; empty if it does both."""
     try:
-        await store.get(_NOTHING, time.time())
+        await store.put(_NOTHING, b"", time.time() + 60)
+        await store.delete(_NOTHING)
     except StoreError as error:
         return str(error)
     return ""

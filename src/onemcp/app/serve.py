@@ -1,6 +1,7 @@
 """The gateway from start to stop: this reads like its table of contents."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -26,6 +27,8 @@ from onemcp.ops.logs.logging import Log, logging_to
 from onemcp.ops.logs.states import tell_change, tell_start
 from onemcp.ops.signals import Signals
 
+_log = logging.getLogger("onemcp")
+
 
 def run(plan: Plan, on_started: Callable[[Started], None], events: Events) -> None:
     """Serve until a signal, or until the client of the stdio transport closes its end.
@@ -33,6 +36,7 @@ def run(plan: Plan, on_started: Callable[[Started], None], events: Events) -> No
     Raises:
         ConfigError, StartError: nothing was started, or all of it was stopped again.
     """
+    events.on_failure = lambda event, error: _log.error("a listener broke over %r", event, exc_info=error)
     refuse_open_bind(plan.settings)
     refuse_faults(plan)
     trusted(plan.settings)

@@ -12,6 +12,7 @@ from onemcp.cli.text import one_line, plain, room, state_style, table, width
 from onemcp.core.events import UpstreamChanged
 from onemcp.core.lifecycle import State
 from onemcp.core.offering import Listing, Offering
+from onemcp.core.redact import without_secrets
 from onemcp.core.spec import UpstreamSpec
 
 _OUTCOMES: Final = frozenset({State.READY, State.BACKOFF, State.AWAITING_AUTH, State.FAILED})
@@ -79,6 +80,7 @@ class Console:
 
     def _tell(self, name: str, state: State, words: str, seconds: float | None = None) -> None:
         self._pending.discard(name)
+        words = without_secrets(words)  # a server's last words may be anything
         if self._told.get(name) == (state, words):
             return
         self._told[name] = (state, words)

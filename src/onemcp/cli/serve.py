@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 from urllib.parse import urlsplit
 
 from onemcp.app.parts import Plan, Started
@@ -20,6 +20,7 @@ from onemcp.cli.commands import unknown_command
 from onemcp.cli.console import Console
 from onemcp.cli.find import find, five_lines
 from onemcp.cli.outcome import Exit
+from onemcp.cli.printer import Printer
 from onemcp.cli.text import plain
 from onemcp.config.document import load
 from onemcp.config.setting import Kind, Setting
@@ -91,15 +92,16 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     if for_people(settings):
         _note((*settings.notices, *document.notices))
     out = sys.stdout if settings.transport == "http" else sys.stderr
-    console = Console(out, document.specs, _program(sys.argv[0]))
+    with Printer(out) as printer:
+        console = Console(cast("TextIO", printer), document.specs, _program(sys.argv[0]))
 
-    def started(gateway: Started) -> None:
-        console.started(gateway.endpoint, str(path), _reach(settings, gateway.local), gateway.local)
+        def started(gateway: Started) -> None:
+            console.started(gateway.endpoint, str(path), _reach(settings, gateway.local), gateway.local)
 
-    events = Events()
-    events.listen(UpstreamChanged, console.changed)
-    serve(Plan(settings, document, environ), started, events)
-    console.stopped()
+        events = Events()
+        events.listen(UpstreamChanged, console.changed)
+        serve(Plan(settings, document, environ), started, events)
+        console.stopped()
     return Exit.OK
 
 

@@ -58,8 +58,19 @@ def _resolved(match: re.Match[str], environ: Mapping[str, str]) -> str:
     return _value(variable[1], variable[2], environ)
 
 
+def _is_text(value: str) -> bool:
+    """Whether it is one, and not bytes that were none."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _value(name: str, default: str | None, environ: Mapping[str, str]) -> str:
     value = environ.get(name)
+    if value is not None and not _is_text(value):
+        raise ConfigError(Problem(f"${{{name}}} is not UTF-8", "set it to text"))
     if default is not None:
         return value or default.removeprefix(":-")
     if value is None:

@@ -225,6 +225,8 @@ class Events:
 
     def __init__(self) -> None:
         self._listeners: dict[type, list[Callable[[Any], None]]] = {}
+        self.on_failure: Callable[[object, Exception], None] = _raise
+        """Hears of a listener that broke; unless somebody listens to that, it is raised."""
 
     def listen(self, kind: type[_E], listener: Callable[[_E], None]) -> None:
         """Hear of every event of a kind."""
@@ -237,4 +239,11 @@ class Events:
     def emit(self, event: object) -> None:
         """Tell an event to those who listen for its kind, in the order in which they came."""
         for listener in self._listeners.get(type(event), ()):
-            listener(event)
+            try:
+                listener(event)
+            except Exception as error:  # noqa: BLE001 - a defect of one listener is not to silence the others
+                self.on_failure(event, error)
+
+
+def _raise(_event: object, error: Exception) -> None:
+    raise error

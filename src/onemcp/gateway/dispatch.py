@@ -227,19 +227,25 @@ class Dispatcher:
 async def _measured(meter: Meter, ctx: CallContext, method: str, answering: Awaitable[Reply]) -> Reply:
     """The same answer; how it ended and how long it took are counted."""
     began = perf_counter()
-    outcome = BROKEN
+    outcome, upstream = BROKEN, ""
     try:
         reply = await answering
         outcome = outcome_of(reply, ctx.era)
     except RpcError as error:
         outcome = outcome_of_error(error)
+        upstream = _named_in(error)
         raise
     except asyncio.CancelledError:
         outcome = CANCELLED
         raise
     finally:
-        meter.call(ctx.upstream, method, outcome, perf_counter() - began)
+        meter.call(ctx.upstream or upstream, method, outcome, perf_counter() - began)
     return reply
+
+
+def _named_in(error: RpcError) -> str:
+    """The upstream that an error of ours is about; empty for none."""
+    return str(error.data.get("server", "")) if isinstance(error.data, dict) else ""
 
 
 def _mirrored(connection: Connection) -> dict[str, object]:

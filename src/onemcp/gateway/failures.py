@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from onemcp.core.redact import without_secrets
 from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.wire.envelope import INTERNAL_ERROR
 
@@ -9,6 +10,9 @@ REQUEST_TIMEOUT: Final = -32001
 
 
 def as_rpc_error(error: UpstreamError) -> RpcError:
-    """The answer to a request that an upstream failed: which one, why, and the reason as a word in `data`."""
+    """The answer to a request that an upstream failed: which one, why, and the reason as a word in `data`.
+
+    What a child wrote last may be part of it, without what looks like a credential.
+    """
     code = REQUEST_TIMEOUT if error.reason is Reason.TIMEOUT else INTERNAL_ERROR
-    return RpcError(code, str(error), {"reason": error.reason.value, "server": error.server})
+    return RpcError(code, without_secrets(str(error)), {"reason": error.reason.value, "server": error.server})

@@ -12,6 +12,7 @@ from onemcp.ops.alerts.delivery import Delivery
 from onemcp.ops.alerts.webhook import post
 from onemcp.ops.control import Verb
 
+_DIGITS: Final = 10
 USUAL_LIMIT: Final = 20
 """Alerts of the history that are told if nobody says how many."""
 
@@ -35,7 +36,9 @@ class AlertVerbs:
 
     async def _history(self, asked: Mapping[str, str]) -> object:
         limit = asked.get("limit", "")
-        return self.history(int(limit) if limit.isascii() and limit.isdecimal() else USUAL_LIMIT)
+        return self.history(
+            int(limit) if limit.isascii() and limit.isdecimal() and len(limit) < _DIGITS else USUAL_LIMIT
+        )
 
     async def _test(self, _asked: Mapping[str, str]) -> object:
         return await self.test()

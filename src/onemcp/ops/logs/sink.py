@@ -106,7 +106,17 @@ class FileSink:
         self._size = os.fstat(self._descriptor).st_size
 
     def _rotate(self) -> None:
+        """Put the file aside; where that cannot be done it grows on to twice the size."""
+        if self._path.is_symlink() or not self._path.is_file():
+            return  # it stands for something else (`/dev/stdout`), which is not ours to rename
         self.close()
+        try:
+            self._put_aside()
+        except OSError:
+            self._max_size *= 2
+        self._open()
+
+    def _put_aside(self) -> None:
         if self._max_files > 1:
             for number in range(self._max_files - 1, 0, -1):
                 older = self._numbered(number - 1)
@@ -114,7 +124,6 @@ class FileSink:
                     older.replace(self._numbered(number))
         else:
             self._path.unlink(missing_ok=True)
-        self._open()
 
     def _numbered(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}") if number else self._path
