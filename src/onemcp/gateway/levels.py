@@ -31,6 +31,11 @@ class Levels:
         self._mentioned[level] = now + REMEMBERED
         return is_new
 
+    @property
+    def is_fading(self) -> bool:
+        """Whether something that was asked for stands for a while only."""
+        return bool(self._mentioned)
+
     def lowest(self, now: float) -> str:
         """The level from which somebody wants to hear; the usual one if nobody has said."""
         self._mentioned = {level: until for level, until in self._mentioned.items() if until > now}

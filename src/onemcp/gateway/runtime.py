@@ -91,6 +91,7 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         self._solo: dict[str, Catalog] = {}
         self._loop = asyncio.get_running_loop()
         self._levels = Levels()
+        self._fading: asyncio.TimerHandle | None = None
         self._log_level = ""
         self._told: frozenset[str] = frozenset()
         self._settled = asyncio.Event()
@@ -106,6 +107,8 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
     ) -> None:
         """Stop telling, then stop the upstreams."""
         self.notifier.close()
+        if self._fading is not None:
+            self._fading.cancel()
         await self.parking.aclose()
         await self._lingering.aclose()
         self.backchannel.close()
@@ -142,9 +145,16 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
             self._levels.hold(session, level)
         elif not level or not self._levels.mention(level, now):
             return
-        else:
-            self._loop.call_later(REMEMBERED + 1, self._ask_for_logs)
         self._ask_for_logs()
+        if self._fading is None and self._levels.is_fading:
+            self._fading = self._loop.call_later(REMEMBERED, self._fade)
+
+    def _fade(self) -> None:
+        """Look whether what requests asked for still stands."""
+        self._fading = None
+        self._ask_for_logs()
+        if self._levels.is_fading:
+            self._fading = self._loop.call_later(REMEMBERED, self._fade)
 
     def _ask_for_logs(self) -> None:
         """Have the upstreams send the most that anybody wants."""
