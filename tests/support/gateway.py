@@ -162,7 +162,8 @@ class GatewayProcess:
             "stderr": _Drained(self._process.stderr, self._changed),
         }
         try:
-            self.wait_for_output(_ENDPOINT, START_LIMIT)
+            # Only standard output: the log may name the endpoint first, on the other stream.
+            self._wait(lambda: bool(_ENDPOINT.search(self.stdout)), _ENDPOINT.pattern, START_LIMIT)
         except BaseException:
             self.stop()
             raise
