@@ -77,7 +77,7 @@ async def test_a_store_that_fails_costs_what_was_remembered_and_not_the_session(
 async def test_a_record_that_cannot_be_read_is_none() -> None:
     store = MemoryStore()
     session = Sessions(ring, store).open("2025-11-25", "", NONE, 0.0)
-    await store.put(f"session/{session.sid}", b"{", LIFETIME)
+    await store.put(f"session/{session.sid}", b"{", LIFETIME, 0.0)
     assert await recalled(Sessions(ring, store), session.token) is not None
 
 

@@ -45,7 +45,7 @@ async def keep(store: SqliteStore, turn: int) -> None:
     """Entries that stay."""
     for number in range(NUMBERS):
         value = whole(random.randbytes(random.randrange(20_000)))
-        version = await store.put(f"kept/{turn}/{number}", value, NEVER, version=0)
+        version = await store.put(f"kept/{turn}/{number}", value, NEVER, 1.0, version=0)
         say("kept", f"kept/{turn}/{number}", version, value[:32].hex())
 
 
@@ -54,14 +54,14 @@ async def move(store: SqliteStore) -> None:
     entry = await store.get("moved", 1.0)
     version = entry.version if entry else 0
     while True:
-        version = await store.put("moved", whole(b"%d" % version), NEVER, version=version)
+        version = await store.put("moved", whole(b"%d" % version), NEVER, 1.0, version=version)
         say("moved", "moved", version)
 
 
 async def take(store: SqliteStore, turn: int) -> None:
     """Entries that come and go."""
     for number in range(NUMBERS):
-        await store.put(f"taken/{turn}/{number}", whole(b"x" * 500), NEVER)
+        await store.put(f"taken/{turn}/{number}", whole(b"x" * 500), NEVER, 1.0)
         assert await store.take(f"taken/{turn}/{number}", 1.0)
         say("taken", f"taken/{turn}/{number}")
 
@@ -88,7 +88,7 @@ async def write(path: Path, turn: int) -> None:
 async def hold(path: Path) -> None:
     try:
         async with SqliteStore.open(path) as store:
-            await store.put("a", b"1", NEVER)
+            await store.put("a", b"1", NEVER, 1.0)
             say("open")
             await asyncio.to_thread(sys.stdin.read)
     except StartError as error:
@@ -112,7 +112,7 @@ async def fill(store: SqliteStore, prefix: str) -> tuple[list[str], str]:
     written: list[str] = []
     for number in range(1000):
         try:
-            await store.put(f"{prefix}/{number}", b"x" * 10_000, NEVER)
+            await store.put(f"{prefix}/{number}", b"x" * 10_000, NEVER, 1.0)
         except StoreError as error:
             return written, str(error)
         written.append(f"{prefix}/{number}")
@@ -135,7 +135,7 @@ async def cramped(path: Path) -> None:
     report: dict[str, Any] = {}
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     async with SqliteStore.open(path, ROOMY) as store:
-        await store.put("before", b"x", NEVER)
+        await store.put("before", b"x", NEVER, 1.0)
         resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, hard))
         written, report["put"] = await fill(store, "a")
         report["flush"] = await refusal(store, 1)

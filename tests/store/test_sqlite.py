@@ -71,11 +71,11 @@ async def refused(path: Path) -> str:
 
 async def test_a_reopened_store_has_what_was_written(path: Path) -> None:
     async with SqliteStore.open(path) as store:
-        version = await store.put("a", b"1", NEVER)
-        await store.put("b", b"2", NEVER)
+        version = await store.put("a", b"1", NEVER, 1.0)
+        await store.put("b", b"2", NEVER, 1.0)
         store.append("s", 1, b"one", 1.0)
         store.append("s", 2, b"two", 1.0)
-        await store.delete("b")
+        await store.delete("b", 1.0)
     async with SqliteStore.open(path) as store:
         assert await store.scan("", 1.0) == [("a", Entry(b"1", version))]
         assert await store.read("s", 0, 1.0) == [Event(1, b"one"), Event(2, b"two")]
@@ -86,10 +86,10 @@ async def test_a_reopened_store_has_what_was_written(path: Path) -> None:
 
 async def test_versions_rise_over_a_reopening_also_after_the_last_entry_was_deleted(path: Path) -> None:
     async with SqliteStore.open(path) as store:
-        first = await store.put("a", b"1", NEVER)
-        await store.delete("a")
+        first = await store.put("a", b"1", NEVER, 1.0)
+        await store.delete("a", 1.0)
     async with SqliteStore.open(path) as store:
-        assert await store.put("a", b"1", NEVER) > first
+        assert await store.put("a", b"1", NEVER, 1.0) > first
 
 
 async def test_a_store_reopened_with_smaller_bounds_keeps_to_them(path: Path) -> None:
@@ -105,11 +105,10 @@ async def test_a_store_reopened_with_smaller_bounds_keeps_to_them(path: Path) ->
 async def test_what_no_longer_counts_leaves_the_file(path: Path) -> None:
     async with SqliteStore.open(path, Bounds(age=10.0)) as store:
         for number in range(50):
-            await store.put(f"a/{number}", b"x", 20.0)
+            await store.put(f"a/{number}", b"x", 20.0, 1.0)
             store.append("old", number, b"x", 1.0)
         for number in range(50):
-            await store.get("", 30.0)
-            await store.put("b", b"x", 100.0)
+            await store.put("b", b"x", 100.0, 30.0)
             store.append("new", number, b"x", 30.0)
         store.append("gone", 1, b"x", 30.0)
         await store.drop("gone")
@@ -140,7 +139,7 @@ def share(path: Path) -> None:
 async def test_only_the_owner_may_read_the_file_and_what_belongs_to_it(path: Path, mask: int) -> None:
     with umask(mask):
         async with SqliteStore.open(path) as store:
-            await store.put("a", b"1", NEVER)
+            await store.put("a", b"1", NEVER, 1.0)
             assert modes(path) == {"store.db": 0o600, "store.db-wal": 0o600}
     assert modes(path) == {"store.db": 0o600}
     share(path)
@@ -181,7 +180,7 @@ async def test_a_closed_store_refuses(path: Path) -> None:
 
 async def test_a_cancelled_taker_that_was_not_served_leaves_the_entry(path: Path) -> None:
     async with SqliteStore.open(path) as store:
-        version = await store.put("a", b"1", NEVER)
+        version = await store.put("a", b"1", NEVER, 1.0)
         gate = threading.Event()
         holding = asyncio.ensure_future(store._writer.ask(lambda _: gate.wait(LIMIT)))
         taker = asyncio.ensure_future(store.take("a", 1.0))
@@ -203,7 +202,7 @@ async def test_an_opening_that_is_cancelled_lets_go_of_the_file(path: Path) -> N
         await opening
     writer._thread.join(LIMIT)
     async with SqliteStore.open(path) as store:
-        await store.put("a", b"1", NEVER)
+        await store.put("a", b"1", NEVER, 1.0)
 
 
 async def test_two_processes_do_not_share_a_file(path: Path) -> None:
@@ -224,10 +223,10 @@ async def test_two_processes_do_not_share_a_file(path: Path) -> None:
 
 async def test_neither_does_one_process_open_it_twice_and_the_first_stays_locked(path: Path) -> None:
     async with SqliteStore.open(path) as store:
-        await store.put("a", b"1", NEVER)
+        await store.put("a", b"1", NEVER, 1.0)
         assert "database is locked" in await refused(path)
         assert "database is locked" in output_of("hold", path)
-        await store.put("a", b"2", NEVER)
+        await store.put("a", b"2", NEVER, 1.0)
 
 
 # Killed
@@ -304,7 +303,7 @@ async def test_a_kill_while_the_file_is_made_leaves_one_that_opens(tmp_path: Pat
             process.kill()
             process.communicate(timeout=LIMIT)
         async with SqliteStore.open(path) as store:
-            await store.put("b", b"2", NEVER)
+            await store.put("b", b"2", NEVER, 1.0)
 
 
 # Unusable files
@@ -317,7 +316,7 @@ def told_of(path: Path) -> str:
 async def fill(path: Path, entries: int) -> None:
     async with SqliteStore.open(path) as store:
         for number in range(entries):
-            await store.put(f"a/{number}", random.randbytes(2000), NEVER)
+            await store.put(f"a/{number}", random.randbytes(2000), NEVER, 1.0)
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
@@ -385,7 +384,7 @@ def test_a_database_of_another_program(path: Path) -> None:
 
 async def put_many(store: SqliteStore, written: dict[str, int]) -> None:
     for number in range(1000):
-        written[f"a/{number}"] = await store.put(f"a/{number}", b"x" * 10_000, NEVER)
+        written[f"a/{number}"] = await store.put(f"a/{number}", b"x" * 10_000, NEVER, 1.0)
 
 
 async def test_a_full_file_refuses_to_write_and_recovers_when_something_is_deleted(
@@ -407,8 +406,8 @@ async def test_a_full_file_refuses_to_write_and_recovers_when_something_is_delet
         assert store.dropped > 50
         assert len([record for record in caplog.records if "events are not kept" in record.message]) == 1
         for number in range(10):
-            assert await store.delete(f"a/{number}")
-        await store.put("b", b"x" * 10_000, NEVER)
+            assert await store.delete(f"a/{number}", 1.0)
+        await store.put("b", b"x" * 10_000, NEVER, 1.0)
         store.append("s", 200, b"last", 1.0)
         await store.flush()
         assert (await store.read("s", 199, 1.0)) == [Event(200, b"last")]
@@ -416,12 +415,12 @@ async def test_a_full_file_refuses_to_write_and_recovers_when_something_is_delet
 
 async def test_one_that_cannot_be_done_does_not_spoil_the_others_of_its_batch(path: Path) -> None:
     async with SqliteStore.open(path, max_bytes=500_000) as store:
-        await store.put("a", b"1", NEVER)
+        await store.put("a", b"1", NEVER, 1.0)
         done = await asyncio.gather(
-            store.put("small", b"2", NEVER),
-            store.put("large", b"x" * 1_000_000, NEVER),
+            store.put("small", b"2", NEVER, 1.0),
+            store.put("large", b"x" * 1_000_000, NEVER, 1.0),
             store.take("a", 1.0),
-            store.put("small too", b"3", NEVER),
+            store.put("small too", b"3", NEVER, 1.0),
             return_exceptions=True,
         )
         assert isinstance(done[1], StoreError)

@@ -170,6 +170,8 @@ class Sessions:
         self._records: OrderedDict[str, Session] = OrderedDict()
         self._ended: dict[str, float] = {}
         self._timer: asyncio.TimerHandle
+        self.is_full: Callable[[], bool] = lambda: False
+        """Whether there is no room for new ones; set by whoever knows."""
         self.on_gone: list[Callable[[Session], None]] = []
         """Told of each session that has ended, or is no longer remembered."""
 
@@ -261,7 +263,7 @@ class Sessions:
         if self._store is None:
             return
         try:
-            await self._store.put(f"session/{session.sid}", encode(kept), session.expires)
+            await self._store.put(f"session/{session.sid}", encode(kept), session.expires, time.time())
         except StoreError as error:
             _log.warning("what is remembered of a session is lost with this process: %s", error)
 

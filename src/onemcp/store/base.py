@@ -2,8 +2,8 @@
 
 Every engine keeps the same contract, which `tests/store/` holds against each. Keys and names of streams are paths
 of printable ASCII (`session/<sid>`), so that a prefix names a family. `now` is seconds since the epoch, because what
-is kept may outlive the process. A store has no clock: calls without a `now` go by the one that it was given last,
-and what has expired or aged by one `now` may be gone for good, whatever the next one says.
+is kept may outlive the process. A store has no clock; what has expired or aged by one `now` may be gone for good,
+whatever the next one says.
 """
 
 from collections.abc import Sequence
@@ -69,8 +69,10 @@ class Entries(Protocol):
     async def get(self, key: str, now: float) -> Entry | None:
         """The entry; None if there is none or it has expired."""
 
-    async def put(self, key: str, value: bytes, expires: float, *, version: int | None = None) -> int:
-        """Write an entry that is good until `expires`; its new version.
+    async def put(
+        self, key: str, value: bytes, expires: float, now: float, *, version: int | None = None
+    ) -> int:
+        """Write an entry that is good until `expires`; its new version. A few that have expired make way for it.
 
         `version` is the one that it must have now, 0 for "must not be there", None for whatever it is.
 
@@ -82,7 +84,7 @@ class Entries(Protocol):
     async def take(self, key: str, now: float) -> Entry | None:
         """Read and delete in one step: of several takers exactly one gets it."""
 
-    async def delete(self, key: str) -> bool:
+    async def delete(self, key: str, now: float) -> bool:
         """Whether there was something to delete."""
 
     async def scan(self, prefix: str, now: float, limit: int = 1000) -> Sequence[tuple[str, Entry]]:

@@ -66,8 +66,11 @@ class MemoryStore(AbstractAsyncContextManager["MemoryStore"]):
         slot = self._good(key)
         return slot.entry if slot else None
 
-    async def put(self, key: str, value: bytes, expires: float, *, version: int | None = None) -> int:
+    async def put(
+        self, key: str, value: bytes, expires: float, now: float, *, version: int | None = None
+    ) -> int:
         """See `Entries.put`."""
+        self._now = now
         if len(value) > MAX_VALUE:
             raise StoreError(f"{key}: {len(value)} bytes are more than the {MAX_VALUE} an entry may have")
         slot = self._good(key)
@@ -90,8 +93,9 @@ class MemoryStore(AbstractAsyncContextManager["MemoryStore"]):
         self._remove(key)
         return slot.entry if slot else None
 
-    async def delete(self, key: str) -> bool:
+    async def delete(self, key: str, now: float) -> bool:
         """See `Entries.delete`."""
+        self._now = now
         slot = self._good(key)
         self._remove(key)
         return slot is not None

@@ -28,7 +28,6 @@ class SqliteStore:
         self._max_data = bounds.event_bytes - EVENT_OVERHEAD
         self._name = name
         self._dropped_before = 0
-        self._now = 0.0
 
     @classmethod
     @asynccontextmanager
@@ -51,36 +50,32 @@ class SqliteStore:
 
     async def get(self, key: str, now: float) -> Entry | None:
         """See `Entries.get`."""
-        self._now = now
         return await self._writer.ask(lambda tables: tables.entries.get(key, now))
 
-    async def put(self, key: str, value: bytes, expires: float, *, version: int | None = None) -> int:
+    async def put(
+        self, key: str, value: bytes, expires: float, now: float, *, version: int | None = None
+    ) -> int:
         """See `Entries.put`."""
         if len(value) > MAX_VALUE:
             raise StoreError(f"{key}: {len(value)} bytes are more than the {MAX_VALUE} an entry may have")
-        now = self._now
         return await self._writer.ask(
             lambda tables: tables.entries.put(key, value, expires, version, now), len(value)
         )
 
     async def take(self, key: str, now: float) -> Entry | None:
         """See `Entries.take`."""
-        self._now = now
         return await self._writer.ask(lambda tables: tables.entries.take(key, now))
 
-    async def delete(self, key: str) -> bool:
+    async def delete(self, key: str, now: float) -> bool:
         """See `Entries.delete`."""
-        now = self._now
         return await self._writer.ask(lambda tables: tables.entries.delete(key, now))
 
     async def scan(self, prefix: str, now: float, limit: int = 1000) -> Sequence[tuple[str, Entry]]:
         """See `Entries.scan`."""
-        self._now = now
         return await self._writer.ask(lambda tables: tables.entries.scan(prefix, now, limit))
 
     def append(self, stream: str, number: int, data: bytes, now: float) -> None:
         """See `Log.append`."""
-        self._now = now
         if len(data) > self._max_data:
             self._writer.refuse()
         else:
@@ -88,7 +83,6 @@ class SqliteStore:
 
     async def read(self, stream: str, after: int, now: float) -> Sequence[Event]:
         """See `Log.read`."""
-        self._now = now
         return await self._writer.ask(lambda tables: tables.events.read(stream, after, now))
 
     async def drop(self, prefix: str) -> None:

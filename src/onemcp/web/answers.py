@@ -37,7 +37,7 @@ def failed_upstream(response: Response, request_id: Raw, error: Raw) -> bytes:
     return failure(request_id, passed_on(error))
 
 
-def refuse_new(response: Response, request_id: Raw | None = None) -> None:
-    """A refusal because the gateway is about to stop; nothing was done."""
-    error = refused()
+def refuse_new(response: Response, request_id: Raw | None = None, error: RpcError | None = None) -> None:
+    """A refusal because the gateway is about to stop, or for what `error` says; nothing was done."""
+    error = error or refused()
     response.send(error.status, failed(response, request_id, error), JSON + NO_STORE + RETRY_AFTER)

@@ -11,15 +11,17 @@ from onemcp.errors import RpcError
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.sessions import Sessions
+from onemcp.ops.descriptors import exhausted
 from onemcp.ops.drain import Drain, overdue
-from onemcp.web.answers import failed, refuse
+from onemcp.web.answers import failed, refuse, refuse_new
 from onemcp.web.exchange import Exchange, SlowExchanges
-from onemcp.web.handshake import Handshake
+from onemcp.web.handshake import SESSION_HEADER, Handshake
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response
 from onemcp.web.post import Post
 from onemcp.web.stateless import Stateless
 from onemcp.web.views import Narrowing, Narrowings
+from onemcp.wire.envelope import ABSENT, is_batch, parse
 from onemcp.wire.revisions import HANDSHAKE_REVISIONS
 
 _log = logging.getLogger("onemcp.web")
@@ -44,6 +46,7 @@ class McpEndpoint:
         self._drain = drain = drain or Drain()
         self._narrowings = Narrowings()
         self._accepted: dict[bytes, tuple[bool, bool]] = {}
+        self._sessions = sessions
         self._handshake = Handshake(runtime, dispatcher, sessions, drain)
         self._stateless = Stateless(runtime, dispatcher, drain)
         self._loop = asyncio.get_running_loop()
@@ -82,6 +85,9 @@ class McpEndpoint:
         if not request.headers.get(b"content-type", b"").lower().startswith(b"application/json"):
             refuse(response, 415, "Content-Type must be application/json")
             return
+        is_new = era is self._handshake and SESSION_HEADER not in request.headers
+        if is_new and self._sessions.is_full() and _refused(request, response):
+            return
         began = self._loop.time()
         exchange = Exchange(response, began, takes_json=takes_json, takes_stream=takes_stream)
         if takes_stream:
@@ -118,3 +124,19 @@ class McpEndpoint:
                 self._accepted.clear()
             self._accepted[accept] = known
         return known
+
+
+def _refused(request: Request, response: Response) -> bool:
+    """Refuse what would open a session, and let its connection go as well; False for anything else."""
+    if is_batch(request.body):
+        return False
+    try:
+        envelope = parse(request.body)
+    except RpcError:
+        return False  # whoever answers it will say so
+    if envelope.method != "initialize" or envelope.id is ABSENT:
+        return False
+    response.trail.envelope = envelope
+    response.part()
+    refuse_new(response, envelope.id, exhausted())
+    return True

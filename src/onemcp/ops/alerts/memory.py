@@ -61,10 +61,10 @@ class AlertMemory:
                 known = self._kept.get(key)
                 if known is None or (known.is_raised, known.raised_at) != (track.is_raised, track.raised_at):
                     value = msgspec.json.encode(_Kept(*key, track))
-                    await self._store.put(_key(*key), value, now + _FOREVER)
+                    await self._store.put(_key(*key), value, now + _FOREVER, now)
                     self._kept[key] = track
             for key in set(self._kept) - set(tracks):
-                await self._store.delete(_key(*key))
+                await self._store.delete(_key(*key), now)
                 del self._kept[key]
         except StoreError as error:
             _log.warning("which alerts are raised is not kept for a restart: %s", error)

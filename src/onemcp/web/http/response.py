@@ -117,6 +117,10 @@ class Response:
             connection.write(head)
             connection.write(body)
 
+    def part(self) -> None:
+        """The answer that follows ends the connection."""
+        self._connection.keeps = False
+
     def begin(self, status: int, headers: bytes) -> None:
         """Begin a stream; its end is `end`, or the end of the connection."""
         connection = self._connection
