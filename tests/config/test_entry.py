@@ -358,3 +358,24 @@ def test_a_server_is_required_if_its_entry_says_so() -> None:
     assert refused({**HTTP, "required": "yes"}) == [
         "mcpServers.x.required: expected true or false, found a string"
     ]
+
+
+def test_the_variables_that_an_entry_refers_to_are_known_and_not_shown() -> None:
+    found = spec({"command": "c", "args": ["-t", "${TOKEN}", "${MISSING:-x}"], "env": ["YES"]})
+    assert found.referred == (("TOKEN", "t0ken"), ("YES", "yes"))
+    assert "referred" not in repr(found)
+    assert (
+        spec({**HTTP, "url": "http://127.0.0.1:1/${TOKEN}", "headers": {"A": "${YES}"}}).referred
+        == found.referred
+    )
+
+
+def test_they_are_known_of_an_entry_with_a_fault_as_well() -> None:
+    assert spec({"command": "c", "args": ["${TOKEN}", "${MISSING}"]}).referred == (("TOKEN", "t0ken"),)
+
+
+def test_a_path_that_is_no_text_is_told_with_question_marks(tmp_path: Path) -> None:
+    text = json.dumps({"mcpServers": {"x": {"command": "c", "cwd": "none"}}})
+    (found,) = read(text, "mcp.json", {}, folder=tmp_path / "\udcff").specs
+    assert found.fault is not None
+    assert found.fault.what == f"there is no folder {tmp_path}/?/none"

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onemcp.core.changes import Batch, Kind
+from onemcp.core.changes import Batch, Kind, difference
+from onemcp.core.offering import Item, Listing, Offering
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(Kind), st.sampled_from(["a", "b", "c"]), st.floats(0, 3)), max_size=40
@@ -92,3 +93,22 @@ def test_a_kind_names_its_notification() -> None:
         "notifications/prompts/list_changed",
         "notifications/resources/list_changed",
     ]
+
+
+@pytest.mark.parametrize(
+    ("listing", "kind"),
+    [
+        (Listing.TOOLS, Kind.TOOLS),
+        (Listing.PROMPTS, Kind.PROMPTS),
+        (Listing.RESOURCES, Kind.RESOURCES),
+        (Listing.TEMPLATES, Kind.RESOURCES),
+    ],
+)
+def test_a_list_that_differs_is_told_of_by_its_kind(listing: Listing, kind: Kind) -> None:
+    one, other = (Offering({listing: (Item("a", text),)}) for text in (b"1", b"2"))
+    assert difference(one, other) == difference(None, one) == difference(one, None) == {kind}
+
+
+def test_equal_offerings_do_not_differ() -> None:
+    assert difference(Offering(instructions="a"), Offering({Listing.TOOLS: ()})) == frozenset()
+    assert difference(None, None) == difference(None, Offering()) == frozenset()

@@ -28,6 +28,7 @@ from onemcp.config.setting import Setting
 from onemcp.config.settings import FileValue
 from onemcp.config.table import TABLE
 from onemcp.config.transport import Surroundings
+from onemcp.core.readable import readable
 from onemcp.core.spec import UpstreamSpec
 from onemcp.errors import ConfigError, Problem
 
@@ -57,7 +58,7 @@ def load(path: Path, environ: Mapping[str, str], separator: str = SEPARATOR) -> 
     Raises:
         ConfigError: it cannot be read, is larger than 10 MiB, is not UTF-8, or is a faulty document.
     """
-    file = str(path)
+    file = readable(str(path))
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -70,11 +71,17 @@ def load(path: Path, environ: Mapping[str, str], separator: str = SEPARATOR) -> 
         raise _unreadable(file, f"the file cannot be read: {reason}") from error
     if len(data) > MAX_BYTES:
         raise _unreadable(file, "the file is larger than 10 MiB", "is this really the configuration?")
-    return read(_decoded(data, file), file, environ, separator)
+    return read(_decoded(data, file), file, environ, separator, path.parent)
 
 
-def read(text: str, file: str, environ: Mapping[str, str], separator: str = SEPARATOR) -> Document:
-    """Read a text. `file` names it in errors, and relative paths start at its folder.
+def read(
+    text: str,
+    file: str,
+    environ: Mapping[str, str],
+    separator: str = SEPARATOR,
+    folder: Path | None = None,
+) -> Document:
+    """Read a text. `file` names it in errors, and relative paths start at `folder`, or where the file is.
 
     Names of servers must not have the separator in them: `separator` if environment or options ask for another one
     than the usual, else the document's own.
@@ -89,7 +96,7 @@ def read(text: str, file: str, environ: Mapping[str, str], separator: str = SEPA
     settings = _settings(top, report)
     defaults = _defaults(top)
     alerts = read_alerts(top.section(ALERTS), environ, report)
-    around = Surroundings(environ, Path(file).parent)
+    around = Surroundings(environ, Path(file).parent if folder is None else folder)
     servers = _servers(top, report)
     specs = tuple(
         read_entry(name, entry, defaults, around, _separator(separator, settings))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from onemcp.config.common import Common, read_common
+from onemcp.config.interpolate import Noting
 from onemcp.config.keys import (
     ADDRESSES,
     ENTRY,
@@ -51,14 +52,16 @@ def read_entry(
     switches = [
         (item, key in SWITCHES_ON) for key in (*SWITCHES_OFF, *SWITCHES_ON) if (item := _switch(section, key))
     ]
+    environ = Noting(around.environ)
+    around = replace(around, environ=environ)
     try:
-        spec = replace(spec, disabled=_is_off(switches, around.environ))
+        spec = replace(spec, disabled=_is_off(switches, environ))
         _check_name(name, section.item, separator)
-        spec = replace(spec, protocol=_revision(protocol, around.environ) if protocol else "")
-        spec = replace(spec, roots=roots.resolved(around.environ) if roots is not None else None)
-        return replace(spec, transport=build(written, around))
+        spec = replace(spec, protocol=_revision(protocol, environ) if protocol else "")
+        spec = replace(spec, roots=roots.resolved(environ) if roots is not None else None)
+        return replace(spec, transport=build(written, around), referred=environ.noted)
     except ConfigError as error:
-        return spec if spec.disabled else replace(spec, fault=error.problems[0])
+        return spec if spec.disabled else replace(spec, fault=error.problems[0], referred=environ.noted)
 
 
 def _written(section: Section, common: Common) -> Written:

@@ -8,7 +8,7 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from onemcp.errors import ConfigError, Problem
@@ -28,6 +28,29 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
     if "${" not in text:
         return text
     return _REFERENCE.sub(lambda match: _resolved(match, environ), text)
+
+
+class Noting(Mapping[str, str]):
+    """An environment that notes which of its variables were asked for."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._noted: dict[str, str] = {}
+
+    @property
+    def noted(self) -> tuple[tuple[str, str], ...]:
+        """The variables that were asked for and are set, by name."""
+        return tuple(sorted(self._noted.items()))
+
+    def __getitem__(self, name: str) -> str:
+        value = self._noted[name] = self._environ[name]
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environ)
+
+    def __len__(self) -> int:
+        return len(self._environ)
 
 
 def is_unresolved(problem: Problem) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 from onemcp.config.interpolate import expand
 from onemcp.config.jsonc import Member, Node
 from onemcp.config.setting import nearest
+from onemcp.core.readable import readable
 from onemcp.errors import ConfigError, Problem
 
 
@@ -22,7 +23,7 @@ class Item:
 
     def problem(self, what: str, fix: str = "") -> Problem:
         """What is wrong with it."""
-        return Problem(what, fix, self.file, self.node.line, self.node.column, self.key)
+        return Problem(readable(what), fix, self.file, self.node.line, self.node.column, self.key)
 
     def fault(self, what: str, fix: str = "") -> ConfigError:
         """The same to be raised, where it spoils one entry only."""

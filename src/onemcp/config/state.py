@@ -5,7 +5,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,6 +31,11 @@ class StateDir:
     path: Path
 
     @property
+    def lock(self) -> Path:
+        """The file whose lock says that a gateway has the folder."""
+        return self.path / "lock"
+
+    @property
     def session_key(self) -> Path:
         """The key that session ids are sealed with."""
         return self.path / "session.key"
@@ -49,6 +54,29 @@ class StateDir:
         digest = hashlib.sha256(str(path).encode()).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"onemcp-{os.getuid()}-{digest}.sock"
 
+    def identities(self) -> dict[Path, tuple[int, int]]:
+        """Device and number of the files that a gateway keeps open in the folder, of those that are there."""
+        found = {}
+        for path in (self.lock, self.store):
+            with suppress(OSError):
+                facts = path.stat()
+                found[path] = facts.st_dev, facts.st_ino
+        return found
+
+    def is_held(self) -> bool:
+        """Whether a gateway has the folder; False as well where this user may not see."""
+        try:
+            lock = os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Make the folder (mode 0700) and keep every other gateway out of it while the block runs.
@@ -58,7 +86,7 @@ class StateDir:
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StartError(
                 f"{self.path}: the state folder cannot be used: {error.strerror}",

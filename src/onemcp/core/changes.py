@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Final
 
+from onemcp.core.offering import Listing, Offering
+
 
 class Kind(StrEnum):
     """What clients are told about, in the words of the protocol."""
@@ -21,6 +23,22 @@ RESOURCE_UPDATED: Final = "notifications/resources/updated"
 """The notification that one resource changed, for those who watch it."""
 NEWS: Final = frozenset({RESOURCE_UPDATED, *(kind.method for kind in Kind)})
 """What an upstream tells of itself, whatever request it comes along with."""
+
+_KINDS: Final = {
+    Listing.TOOLS: Kind.TOOLS,
+    Listing.PROMPTS: Kind.PROMPTS,
+    Listing.RESOURCES: Kind.RESOURCES,
+    Listing.TEMPLATES: Kind.RESOURCES,
+}
+
+
+def difference(before: Offering | None, after: Offering | None) -> frozenset[Kind]:
+    """What clients are to be told of when an offering takes the place of another; None offers nothing."""
+    return frozenset(
+        _KINDS[listing]
+        for listing in Listing
+        if (before.items(listing) if before else ()) != (after.items(listing) if after else ())
+    )
 
 
 class Batch:

@@ -98,3 +98,5 @@ class UpstreamSpec:
     required: bool = False
     """Without it the gateway as a whole is unhealthy."""
     fault: Problem | None = None
+    referred: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)
+    """The variables that the entry refers to, and what they held; none of it is to be read in a log."""

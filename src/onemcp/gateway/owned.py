@@ -6,7 +6,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from onemcp.core.catalog import Catalog
-from onemcp.core.changes import Kind
+from onemcp.core.changes import Kind, difference
 from onemcp.core.lifecycle import State
 from onemcp.core.offering import Offering
 from onemcp.core.spec import UpstreamSpec
@@ -15,7 +15,7 @@ from onemcp.gateway.context import CallContext
 from onemcp.gateway.sessions import Session
 from onemcp.upstream.partitions import Partitions
 from onemcp.upstream.pool import UpstreamPool
-from onemcp.upstream.supervisor import Supervisor, difference
+from onemcp.upstream.supervisor import Supervisor
 from onemcp.wire.envelope import encode, notification
 from onemcp.wire.revisions import Era
 

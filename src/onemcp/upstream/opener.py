@@ -11,6 +11,7 @@ from onemcp.errors import Problem, Reason, UpstreamError
 from onemcp.upstream.channel import Channel, Inbound
 from onemcp.upstream.child import Launch
 from onemcp.upstream.negotiate import Identity
+from onemcp.upstream.secrecy import learn
 from onemcp.upstream.stdio import Limits, StdioChannel
 from onemcp.upstream.watchdog import Watchdog
 from onemcp.wire.envelope import encode
@@ -40,12 +41,17 @@ class ChannelOpener:
         """End the watchdog; the channels are closed by those who opened them."""
         await self._watchdog.__aexit__(kind, error, trace)
 
+    def kill(self) -> None:
+        """End all children at once; for a process that ends right after. Blocks for a moment."""
+        self._watchdog.kill()
+
     async def __call__(self, spec: UpstreamSpec, inbound: Inbound) -> Channel:
         """A fresh channel.
 
         Raises:
             UpstreamError: it could not be opened.
         """
+        learn(spec, self._environ)
         match spec.transport:
             case StdioTransport() as transport:
                 launch = _launch(spec, transport, self._environ)

@@ -13,16 +13,18 @@ from typing import Final
 
 from msgspec import Raw
 
-from onemcp.core.changes import RESOURCE_UPDATED, Kind
+from onemcp.core.changes import RESOURCE_UPDATED, Kind, difference
 from onemcp.core.lifecycle import OFFERING_GRACE, Event, Life, State, is_listed, step
-from onemcp.core.offering import Listing, Offering
+from onemcp.core.offering import Offering
 from onemcp.core.spec import Roots, UpstreamSpec
 from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.upstream.channel import Channel, Inbound
 from onemcp.upstream.connection import Connection
 from onemcp.upstream.listing import fetch
 from onemcp.upstream.negotiate import Identity, Manner, declared, negotiate
+from onemcp.upstream.secrecy import hide
 from onemcp.upstream.watched import Watched
+from onemcp.upstream.wishes import Wishes
 from onemcp.wire.envelope import Envelope, encode, success
 from onemcp.wire.revisions import Era
 
@@ -43,12 +45,6 @@ Hearer = Callable[["Supervisor", Envelope, Callable[[bytes], None]], None]
 _log = logging.getLogger("onemcp.upstream")
 _HOPEFUL: Final = frozenset({State.CONNECTING, State.BACKOFF, State.READY})
 _CHANGES: Final = {kind.method: kind for kind in Kind}
-_KINDS: Final = {
-    Listing.TOOLS: Kind.TOOLS,
-    Listing.PROMPTS: Kind.PROMPTS,
-    Listing.RESOURCES: Kind.RESOURCES,
-    Listing.TEMPLATES: Kind.RESOURCES,
-}
 
 
 class Supervisor:
@@ -90,9 +86,7 @@ class Supervisor:
         self._dirty = False
         self._suspected = False
         self._refresh_at = 0.0
-        self._to_tell: dict[str, None] = {}
-        self._log_level = ""
-        self._told_level = ""
+        self._wishes = Wishes(spec.name, self._wake.set)
         self._waiters: set[asyncio.Future[None]] = set()
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -168,13 +162,11 @@ class Supervisor:
 
     def want_logs(self, level: str) -> None:
         """Have the upstream send log messages of this level and above; empty for what it likes."""
-        self._log_level = level
-        self._wake.set()
+        self._wishes.want_logs(level)
 
     def tell(self, method: str) -> None:
         """Have the upstream told something that has no params; once, however often it is said meanwhile."""
-        self._to_tell[method] = None
-        self._wake.set()
+        self._wishes.tell(method)
 
     def refresh(self) -> None:
         """Fetch the offering again: something says that it may have changed."""
@@ -234,7 +226,7 @@ class Supervisor:
         connection.channel.on_missed = self.watched.tell_missed
         changed = difference(self.listed, offering.without(self.spec.disabled_tools))
         self.connection = connection
-        self._told_level = ""
+        self._wishes.begin()
         self.offering = offering
         for warning in offering.warnings:
             _log.warning("%s: %s", self.spec.name, warning)
@@ -256,10 +248,8 @@ class Supervisor:
             await self._check(connection)
         elif self._dirty:
             await self._refresh(connection)
-        elif self._log_level != self._told_level:
-            await self._tell_level(connection)
-        elif self._to_tell:
-            await self._say(connection)
+        elif self._wishes:
+            await self._wishes.carry_out(connection)
         else:
             await self._sleep(None)
 
@@ -274,24 +264,6 @@ class Supervisor:
             if error.reason is not Reason.SESSION_LOST:  # that is an answer too; the next call begins anew
                 self._lose(error.what)
                 await self._close()
-
-    async def _tell_level(self, connection: Connection) -> None:
-        level = self._told_level = self._log_level
-        if connection.era is Era.HANDSHAKE and "logging" in connection.capabilities:
-            try:
-                await connection.ask("logging/setLevel", {"level": Raw(encode(level))}, CHECK_TIMEOUT)
-            except (UpstreamError, RpcError) as error:
-                _log.warning("%s: the log level %s was not taken: %s", self.spec.name, level, error)
-
-    async def _say(self, connection: Connection) -> None:
-        method = next(iter(self._to_tell))
-        del self._to_tell[method]
-        if connection.era is not Era.HANDSHAKE:
-            return
-        try:
-            await connection.channel.notify(method)
-        except UpstreamError as error:
-            _log.warning("%s: %s could not be told: %s", self.spec.name, method, error.what)
 
     async def _refresh(self, connection: Connection) -> None:
         wait = self._refresh_at - self._loop.time()
@@ -351,6 +323,7 @@ class Supervisor:
         before = self.life
         was_listed = self.listed
         jitter = random.random()  # noqa: S311 - it spreads restarts and guards nothing
+        reason = hide(self.spec.name, reason)
         self.life = step(before, event, self._loop.time(), self.spec.restart, jitter=jitter, reason=reason)
         if self.life is before:
             return
@@ -418,12 +391,3 @@ def _first_state(spec: UpstreamSpec) -> State:
 def _listed_roots(roots: Roots) -> bytes:
     """The answer to `roots/list` that the configuration gives."""
     return encode({"roots": [{"uri": uri, **({"name": name} if name else {})} for uri, name in roots.given]})
-
-
-def difference(before: Offering | None, after: Offering | None) -> frozenset[Kind]:
-    """The lists that differ between two offerings."""
-    return frozenset(
-        _KINDS[listing]
-        for listing in Listing
-        if (before.items(listing) if before else ()) != (after.items(listing) if after else ())
-    )
