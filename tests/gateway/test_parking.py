@@ -14,6 +14,7 @@ from tests.support.channels import Failure, until
 from onemcp.core.access import Principal
 from onemcp.errors import RpcError
 from onemcp.gateway.parking import Limits
+from onemcp.gateway.trail import Trail, following, request_id
 from onemcp.wire.envelope import Envelope, encode
 
 pytestmark = pytest.mark.anyio
@@ -327,3 +328,26 @@ async def test_nothing_is_asked_of_who_completes(running: Running) -> None:
         ref = {"type": "ref/prompt", "name": "a_1mcp_p"}
         await client.request("completion/complete", ref=ref, argument={"name": "x", "value": ""})
     assert told == ["a client of this revision cannot be asked during completion/complete"]
+
+
+async def test_what_happens_in_a_round_is_found_by_the_request_of_that_round(running: Running) -> None:
+    said: list[tuple[str, ...]] = []
+
+    async def thinking(talk: Talk) -> object:
+        rounds = [request_id()]
+        await talk.ask()
+        rounds.append(request_id())
+        await talk.ask()
+        rounds.append(request_id())
+        said.append(tuple(rounds))
+        return {"content": []}
+
+    async with running(asking(thinking)) as runtime:
+        client = Client(runtime)
+        with following(Trail(request_id="one")):
+            asked = await client.call()
+        with following(Trail(request_id="two")):
+            asked = await client.retry(asked)
+        with following(Trail(request_id="three")):
+            await client.retry(asked)
+    assert said == [("one", "two", "three")]

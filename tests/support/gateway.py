@@ -27,6 +27,8 @@ START_LIMIT: Final = 20.0
 STOP_LIMIT: Final = 15.0
 WAIT_LIMIT: Final = 30.0
 
+_FILE_PAUSE: Final = 0.05
+"""Seconds between two looks at a log file, of which nobody tells that it has changed."""
 _ENDPOINT: Final = re.compile(r"serves (http://\S+)")
 _SETTLED: Final = re.compile(r"\d+ of \d+ servers? ready")
 
@@ -117,6 +119,12 @@ class GatewayProcess:
         """What it has logged so far."""
         return self._streams["stderr"].text
 
+    @property
+    def log(self) -> str:
+        """What is in the file that `--log-file` names; empty without one."""
+        file = Path(self._flags[self._flags.index("--log-file") + 1]) if "--log-file" in self._flags else None
+        return file.read_text() if file is not None and file.is_file() else ""
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -162,24 +170,31 @@ class GatewayProcess:
             "stderr": _Drained(self._process.stderr, self._changed),
         }
         try:
-            # Only standard output: the log may name the endpoint first, on the other stream.
-            self._wait(lambda: bool(_ENDPOINT.search(self.stdout)), _ENDPOINT.pattern, START_LIMIT)
+            self._wait(lambda: self._endpoint() != "", _ENDPOINT.pattern, START_LIMIT)
         except BaseException:
             self.stop()
             raise
-        found = _ENDPOINT.search(self.stdout)
-        assert found is not None
-        self.url = found[1]
+        self.url = self._endpoint()
+
+    def _endpoint(self) -> str:
+        """The endpoint, from wherever it stands first: what is printed for people, or a log of JSON lines."""
+        for text in (self.stdout, self.stderr, self.log):
+            found = _ENDPOINT.search(text)
+            if found is not None:
+                return found[1]
+        return ""
 
     def wait_for_output(self, wanted: str | re.Pattern[str], limit: float = WAIT_LIMIT) -> None:
-        """Return when the text (or a match) stands in what it printed on either stream.
+        """Return when the text (or a match) stands in what it printed on either stream, or in its log file.
 
         Raises:
             AssertionError: the process ended, or the time was over, without it.
         """
         pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
         self._wait(
-            lambda: bool(pattern.search(self.stdout) or pattern.search(self.stderr)), pattern.pattern, limit
+            lambda: any(pattern.search(text) for text in (self.stdout, self.stderr, self.log)),
+            pattern.pattern,
+            limit,
         )
 
     def wait_settled(self, limit: float = WAIT_LIMIT) -> None:
@@ -195,7 +210,7 @@ class GatewayProcess:
                 if ended or left <= 0:
                     why = "the gateway ended" if ended else f"not within {limit:g} s"
                     raise AssertionError(f"{why}: {what}\n{self.transcript()}")
-                self._changed.wait(left)
+                self._changed.wait(min(left, _FILE_PAUSE) if "--log-file" in self._flags else left)
 
     def transcript(self) -> str:
         """All that it printed, for the message of a failing test."""

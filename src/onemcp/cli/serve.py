@@ -5,9 +5,11 @@ nothing, 1 for what the machine refuses.
 """
 
 import argparse
+import io
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TextIO, cast
@@ -19,13 +21,16 @@ from onemcp.cli.arguments import Parser
 from onemcp.cli.commands import unknown_command
 from onemcp.cli.console import Console
 from onemcp.cli.find import find, five_lines
-from onemcp.cli.outcome import Exit
+from onemcp.cli.outcome import CommandError, Exit, report
 from onemcp.cli.printer import Printer
 from onemcp.cli.text import plain
 from onemcp.config.document import load
 from onemcp.config.setting import Kind, Setting
 from onemcp.config.settings import Settings, flags, resolve
 from onemcp.core.events import Events, UpstreamChanged
+from onemcp.errors import OnemcpError
+from onemcp.ops.logs.entry import Entry
+from onemcp.ops.logs.format import as_json
 from onemcp.ops.logs.states import for_people
 
 _DEFAULT_PORT: Final = 3050
@@ -75,6 +80,8 @@ def _manner(setting: Setting) -> dict[str, Any]:
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     """Serve until somebody stops it.
 
+    Where the log is JSON and goes to no terminal, nothing but JSON lines is written, the reason of a refused start too.
+
     Raises:
         ConfigError, StartError, CommandError: it was not started, or had to stop.
     """
@@ -83,26 +90,64 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     if word != "serve":
         raise unknown_command(word)
     first = resolve(environ, typed)
+    if _for_programs(first, sys.stderr):
+        return _in_json(lambda: _started(first, typed, environ))
+    return _started(first, typed, environ)
+
+
+def _started(first: Settings, typed: Mapping[str, Any], environ: Mapping[str, str]) -> Exit:
+    """Serve; `first` are the settings as they are without the configuration file."""
     path = Path(first.config) if first.config else find(environ)
     if path is None:
-        print(five_lines(environ), file=sys.stderr)
-        return Exit.CONFIG
+        raise CommandError(five_lines(environ).removeprefix("1mcp: "), code=Exit.CONFIG)
     document = load(path, environ, first.name_separator)
     settings = replace(resolve(environ, typed, document.settings), config=str(path))
+    plan = Plan(settings, document, environ)
+    if _for_programs(settings, sys.stdout if settings.transport == "http" else sys.stderr):
+        return _in_json(lambda: _serve_unseen(plan))
     if for_people(settings):
         _note((*settings.notices, *document.notices))
+    _serve_seen(plan)
+    return Exit.OK
+
+
+def _for_programs(settings: Settings, out: TextIO) -> bool:
+    """Whether what is written there is read by programs only."""
+    return settings.log_format == "json" and not out.isatty()
+
+
+def _serve_seen(plan: Plan) -> None:
+    """Serve, and tell a person how that goes."""
+    settings = plan.settings
     out = sys.stdout if settings.transport == "http" else sys.stderr
     with Printer(out) as printer:
-        console = Console(cast("TextIO", printer), document.specs, _program(sys.argv[0]))
+        console = Console(cast("TextIO", printer), plan.document.specs, _program(sys.argv[0]))
 
         def started(gateway: Started) -> None:
-            console.started(gateway.endpoint, str(path), _reach(settings, gateway.local), gateway.local)
+            reach = _reach(settings, gateway.local)
+            console.started(gateway.endpoint, settings.config, reach, gateway.local)
 
         events = Events()
         events.listen(UpstreamChanged, console.changed)
-        serve(Plan(settings, document, environ), started, events)
+        serve(plan, started, events)
         console.stopped()
+
+
+def _serve_unseen(plan: Plan) -> Exit:
+    serve(plan, lambda _: None, Events())
     return Exit.OK
+
+
+def _in_json(work: Callable[[], Exit]) -> Exit:
+    """Do it; if that is refused, the reason is a line of JSON, as all that is read there."""
+    try:
+        return work()
+    except OnemcpError as error:
+        told = io.StringIO()
+        code = report(error, told)
+        message = told.getvalue().strip().removeprefix("1mcp: ")
+        sys.stderr.write(as_json(Entry(time.time(), "error", "onemcp", message, "", {})).decode())
+        return code
 
 
 def _program(called: str) -> str:

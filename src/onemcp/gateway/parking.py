@@ -12,6 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -24,6 +25,7 @@ from onemcp.errors import RpcError
 from onemcp.gateway.asks import GONE, OpenAsks, Respond, Tell, missing_capability
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.continuation import Parked, refused
+from onemcp.gateway.trail import TRAIL
 from onemcp.upstream.channel import Reply
 from onemcp.wire.capabilities import CAPABILITY, lacking
 from onemcp.wire.envelope import ABSENT, INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, Envelope, success
@@ -56,6 +58,7 @@ class Conversation(OpenAsks):
 
     __slots__ = (
         "_asked_at",
+        "_context",
         "_names",
         "_parking",
         "_patience",
@@ -87,7 +90,8 @@ class Conversation(OpenAsks):
         self._turn: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._patience: asyncio.TimerHandle | None = None
-        self._task = self.ctx.task = parking.run(work(self.ctx))
+        self._context = copy_context()
+        self._task = self.ctx.task = parking.run(work(self.ctx), self._context)
         self._task.add_done_callback(self._on_done)
 
     def refusal(self, envelope: Envelope) -> RpcError | None:
@@ -119,6 +123,9 @@ class Conversation(OpenAsks):
         """
         own = self.ctx
         own.emit, own.log_level, own.token = ctx.emit, ctx.log_level, token
+        self._context.run(
+            TRAIL.set, TRAIL.get()
+        )  # what is logged from now on is found by the request of this round
         try:
             if not self._task.done():
                 self._turn = asyncio.get_running_loop().create_future()
@@ -235,9 +242,9 @@ class Parking:
         """Places that are taken by calls which have asked."""
         return len(self._admitted)
 
-    def run(self, work: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:
+    def run(self, work: Coroutine[Any, Any, Reply], context: Context) -> asyncio.Task[Reply]:
         """A task for a call, which `aclose` ends if nothing else does."""
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(work, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

@@ -1,9 +1,10 @@
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from onemcp.ops.logs.sink import FileSink, StreamSink
+from onemcp.ops.logs.sink import FIRST_PAUSE, LONGEST_PAUSE, FileSink, StreamSink
 
 
 def test_a_full_file_is_put_aside_and_the_oldest_goes(tmp_path: Path) -> None:
@@ -97,3 +98,57 @@ def test_a_full_one_is_given_up_when_nobody_is_to_wait_any_more() -> None:
     sink.give_up()
     with os.fdopen(read, "rb"), os.fdopen(write, "wb"), pytest.raises(TimeoutError):
         sink.write(b"x" * 10_000_000)
+
+
+def test_a_file_that_cannot_be_put_aside_grows_on_and_is_tried_again_after_pauses(tmp_path: Path) -> None:
+    """A folder that is not empty stands where it would go."""
+    now = 100.0
+    in_the_way = tmp_path / "log.1"
+    (in_the_way / "x").mkdir(parents=True)
+    sink = FileSink(tmp_path / "log", max_size=10, max_files=2, clock=lambda: now)
+    sink.write(b"line 0\n")
+    assert sink.complaint() == ""
+    sink.write(b"line 1\n")
+    assert "cannot be put aside and grows on" in sink.complaint()
+    (in_the_way / "x").rmdir()
+    in_the_way.rmdir()
+    sink.write(b"line 2\n")
+    assert not in_the_way.exists(), "its pause is not over"
+    now += FIRST_PAUSE
+    sink.write(b"line 3\n")
+    sink.close()
+    assert in_the_way.read_text() == "line 0\nline 1\nline 2\n"
+    assert (tmp_path / "log").read_text() == "line 3\n"
+    assert sink.complaint() == "", "it was said once"
+
+
+def test_the_pauses_double_up_to_the_longest(tmp_path: Path) -> None:
+    now = 0.0
+    tried = []
+    (tmp_path / "log.1" / "x").mkdir(parents=True)
+
+    class Watched(FileSink):
+        def _put_aside(self) -> None:
+            tried.append(now)
+            super()._put_aside()
+
+    sink = Watched(tmp_path / "log", max_size=1, max_files=2, clock=lambda: now)
+    sink.write(b"x\n")
+    for second in range(2000):
+        now = float(second)
+        sink.write(b"x\n")
+    sink.close()
+    pauses = [later - earlier for earlier, later in pairwise(tried)]
+    assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, *[LONGEST_PAUSE] * (len(pauses) - 9)]
+
+
+def test_what_has_become_a_pipe_makes_nobody_wait(tmp_path: Path) -> None:
+    sink = FileSink(tmp_path / "log", max_size=0, max_files=1)
+    (tmp_path / "log").unlink()
+    os.mkfifo(tmp_path / "log")
+    with pytest.raises(OSError, match="No such device"):  # nobody reads it
+        sink.reopen()
+    reader = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(OSError, match="no file any more"):
+        sink.write(b"x\n")
+    os.close(reader)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.support.lines import entry, eventually
 
+from onemcp.ops.logs.entry import Entry
 from onemcp.ops.logs.format import as_json
 from onemcp.ops.logs.sink import FileSink, StreamSink
 from onemcp.ops.logs.writer import MAX_LINES, LogWriter
@@ -18,6 +19,7 @@ class Gate:
     def __init__(self) -> None:
         self.open = threading.Event()
         self.fails = False
+        self.complaints = [""]
         self.lines: list[bytes] = []
         self.reopened = 0
 
@@ -29,6 +31,9 @@ class Gate:
 
     def reopen(self) -> None:
         self.reopened += 1
+
+    def complaint(self) -> str:
+        return self.complaints.pop() if self.complaints else ""
 
     def give_up(self) -> None:
         self.open.set()
@@ -137,3 +142,33 @@ def test_lines_from_many_threads_are_all_there() -> None:
         thread.join(20)
     writer.close()
     assert sorted(messages(gate.lines)) == sorted(f"{name}{n}" for name in "abcd" for n in range(200))
+
+
+def test_a_complaint_of_the_sink_is_a_line_of_its_own() -> None:
+    gate = Gate()
+    gate.open.set()
+    gate.complaints = ["it grows"]
+    writer = LogWriter(gate, as_json)
+    writer.put(entry("one"))
+    writer.put(entry("two"))
+    writer.close()
+    assert messages(gate.lines) == ["one", "it grows", "two"]
+
+
+def test_a_line_that_has_no_form_costs_that_line_only() -> None:
+    gate = Gate()
+    gate.open.set()
+
+    def form(line: Entry) -> bytes:
+        if line.message == "odd":
+            raise ValueError("no form")
+        return as_json(line)
+
+    writer = LogWriter(gate, form)
+    writer.put(entry("odd"))
+    writer.put(entry("even"))
+    writer.close()
+    assert messages(gate.lines) == [
+        "1 line of the log were lost: a line had no form: ValueError('no form')",
+        "even",
+    ]

@@ -58,17 +58,28 @@ def entry_of(record: logging.LogRecord) -> Entry:
     return Entry(record.created, level, record.name, message, server, facts, _fault(record))
 
 
+def server_of(record: logging.LogRecord) -> str:
+    """The upstream that a record names, else that of the request in whose task it arises; empty for the gateway."""
+    named = _named(record)
+    if named:
+        return named
+    trail = TRAIL.get()
+    context = trail.context if trail is not None else None
+    return context.upstream if context is not None else ""
+
+
+def _named(record: logging.LogRecord) -> str:
+    template, arguments = record.msg, record.args
+    is_about = isinstance(template, str) and template.startswith(_ABOUT)
+    return str(arguments[0])[:200] if is_about and isinstance(arguments, tuple) and arguments else ""
+
+
 def _said(record: logging.LogRecord) -> tuple[str, str]:
     """Which upstream a record is about, and what it says; a broken record says what it can."""
     template, arguments = record.msg, record.args
-    server = ""
-    if (
-        isinstance(template, str)
-        and template.startswith(_ABOUT)
-        and isinstance(arguments, tuple)
-        and arguments
-    ):
-        server, template, arguments = str(arguments[0])[:200], template[len(_ABOUT) :], arguments[1:]
+    server = _named(record)
+    if server and isinstance(template, str) and isinstance(arguments, tuple):
+        template, arguments = template[len(_ABOUT) :], arguments[1:]
     try:
         text = str(template) % arguments if arguments else str(template).replace("%%", "%")
     except (TypeError, ValueError):

@@ -16,6 +16,7 @@ from onemcp.errors import StartError
 from onemcp.ops.logs.entry import entry_of
 from onemcp.ops.logs.format import Format, as_json, as_text
 from onemcp.ops.logs.level import LogLevel
+from onemcp.ops.logs.place import objection, stream_of
 from onemcp.ops.logs.rate import LIMITED, RateLimit
 from onemcp.ops.logs.ring import LogRing
 from onemcp.ops.logs.sink import FileSink, StreamSink
@@ -23,6 +24,7 @@ from onemcp.ops.logs.states import LOGGER as STATES
 from onemcp.ops.logs.states import for_people
 from onemcp.ops.logs.writer import LogWriter, Sink
 
+_STDOUT: Final = 1
 _FORMATS: Final[dict[str, Format]] = {"text": as_text, "json": as_json}
 
 
@@ -66,7 +68,7 @@ def logging_to(settings: Settings) -> Iterator[Log]:
     Libraries below warning stay quiet.
 
     Raises:
-        StartError: the log file cannot be written.
+        StartError: the log file cannot be written, or is none.
     """
     writer = LogWriter(_sink(settings), _FORMATS[settings.log_format])
     log = Log(writer, LogLevel(settings.log_level))
@@ -91,7 +93,15 @@ def _sink(settings: Settings) -> Sink:
     if not settings.log_file:
         return StreamSink(sys.__stderr__.fileno() if sys.__stderr__ is not None else 2)
     path = Path(settings.log_file)
+    stream = stream_of(path)
+    if stream == _STDOUT and settings.transport == "stdio":
+        raise StartError(f"{path}: standard output belongs to the client here", "log to /dev/stderr")
+    if stream is not None:
+        return StreamSink(stream)
     try:
+        objected = objection(path)
+        if objected is not None:
+            raise StartError(f"the log file {path} {objected[0]}", objected[1])
         return FileSink(path, settings.log_max_size, settings.log_max_files)
     except OSError as error:
         raise StartError(

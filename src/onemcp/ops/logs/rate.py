@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import Final
 
 from onemcp.core.trickle import Trickle
+from onemcp.ops.logs.entry import server_of
 
 RATE: Final = 20.0
 """Lines a second that pass in the long run, of each upstream."""
 BURST: Final = 100
-LIMITED: Final = ("onemcp.gateway.answers", "onemcp.upstream.message")
-"""What clients are told, and what upstreams say. (Their standard error is limited where it is read.)"""
-_MAX_KEYS: Final = 1000
+LIMITED: Final = ("onemcp.gateway.answers", "onemcp.upstream.message", "onemcp.upstream.stderr")
+"""What clients are told, and what upstreams say; their standard error is also limited where each child's is read."""
+MAX_KEYS: Final = 3000
+"""Loggers and upstreams whose lines are counted at a time; of more, those that came first are counted anew."""
 
 
 class RateLimit(logging.Filter):
@@ -21,17 +23,15 @@ class RateLimit(logging.Filter):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._trickles: dict[str, Trickle] = {}
+        self._trickles: dict[tuple[str, str], Trickle] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record passes; those of one upstream cost another one nothing."""
-        arguments = record.args
-        is_named = str(record.msg).startswith("%s: ") and isinstance(arguments, tuple) and arguments
-        key = str(arguments[0]) if is_named and isinstance(arguments, tuple) else ""
+        """Whether a record passes; those of one upstream, or of another kind, cost nothing. Called in the task that logs."""
+        key = record.name, server_of(record)
         trickle = self._trickles.get(key)
         if trickle is None:
-            if len(self._trickles) >= _MAX_KEYS:
-                self._trickles.clear()
+            if len(self._trickles) >= MAX_KEYS:
+                del self._trickles[next(iter(self._trickles))]
             trickle = self._trickles[key] = Trickle(RATE, BURST)
         if not trickle.passes(self._clock()):
             return False

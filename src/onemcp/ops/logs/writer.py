@@ -37,6 +37,9 @@ class Sink(Protocol):
             OSError: that cannot be done.
         """
 
+    def complaint(self) -> str:
+        """What is wrong although lines are written, said once; empty for nothing."""
+
     def give_up(self) -> None:
         """Wait for nobody any more; from any thread."""
 
@@ -111,6 +114,7 @@ class LogWriter:
             if entry is not None:
                 self._tell_losses()
                 self._write(entry)
+                self._tell_complaint()
         self._tell_losses()
         self._sink.close()
 
@@ -120,14 +124,22 @@ class LogWriter:
         except OSError as error:
             self._why = f"the log cannot be opened anew: {error.strerror or error}"
 
-    def _write(self, entry: Entry) -> bool:
+    def _write(self, entry: Entry) -> None:
         try:
             self._sink.write(self._form(entry))
         except OSError as error:
-            with self._changed:
-                self._lose(error.strerror or str(error))
-            return False
-        return True
+            self._fail(error.strerror or str(error))
+        except Exception as error:  # noqa: BLE001 - a defect of ours must cost one line, not the log
+            self._fail(f"a line had no form: {error!r}")
+
+    def _fail(self, why: str) -> None:
+        with self._changed:
+            self._lose(why)
+
+    def _tell_complaint(self) -> None:
+        what = self._sink.complaint()
+        if what:
+            self._write(Entry(time.time(), "warn", _logger, what, "", {}))
 
     def _tell_losses(self) -> None:
         """Tell what was lost, as soon as that can be written."""
