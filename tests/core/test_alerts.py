@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onemcp.core.alerts import USUAL, Conditions, Notice, Rule, Signal, Track, Turn
+from onemcp.core.alerts import USUAL, Conditions, Notice, Rule, Signal, Told, Track, Turn, recalled
 from onemcp.core.events import ALERT_KINDS, Severity
 
 STATE, BURST, MOMENT = "server_down", "server_flapping", "instance_started"
@@ -229,3 +229,28 @@ def test_in_the_end_what_holds_is_raised_and_what_does_not_is_cleared(rule: Rule
 def test_every_moment_is_told_or_counted(rule: Rule, moments: Moments) -> None:
     told = sum(1 + notice.missed for _, kind, notice in run(rule, moments) if kind == MOMENT)
     assert told == sum(kind == MOMENT and on is True for _, kind, _, on in moments)
+
+
+@given(rules, steps)
+def test_what_was_told_makes_up_for_a_track_that_was_not_kept(rule: Rule, moments: Moments) -> None:
+    kept: dict[tuple[str, str], Track] = {}
+    for _, kind, notice in run(rule, moments):
+        key, nature = (kind, notice.subject), ALERT_KINDS[kind].nature
+        at, since = (int(1000 * moment) / 1000 for moment in (notice.at, notice.since))
+        track = recalled(kept.get(key), Told(notice.turn, at, since), nature)
+        assert track.is_raised == (notice.turn is Turn.RAISED and kind != MOMENT)
+        raised_at = at if notice.turn is Turn.RAISED else since
+        assert track.raised_at == raised_at
+        assert recalled(track, Told(notice.turn, at, since), nature).is_raised == track.is_raised
+        kept[key] = track
+
+
+def test_a_track_that_is_newer_than_what_was_told_stays() -> None:
+    track = Track(is_on=True, since=90.0, is_raised=True, raised_at=100.0005)
+    nature = ALERT_KINDS[STATE].nature
+    for told in (
+        Told(Turn.RAISED, 100.0, 90.0),
+        Told(Turn.RAISED, 50.0, 40.0),
+        Told(Turn.CLEARED, 80.0, 50.0),
+    ):
+        assert recalled(track, told, nature) is track

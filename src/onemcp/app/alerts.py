@@ -10,7 +10,6 @@ from onemcp.core.events import LoopStalled
 from onemcp.core.lifecycle import State
 from onemcp.core.spec import UpstreamSpec
 from onemcp.ops.control import Verb
-from onemcp.ops.metrics.lag import LoopLag
 
 STALL: Final = 1.0
 """Seconds that the event loop is late by when it counts as stalled."""
@@ -36,8 +35,8 @@ async def alerts(parts: Parts, port: int) -> AsyncIterator[dict[tuple[str, str],
     async with Alerting(parts.events, parts.store, servers, _name(port)) as alerting:
         parts.events.listen(DocumentApplied, lambda event: alerting.adopt(event.document.alerts))
         alerting.adopt(config)
-        with LoopLag(looked):
-            yield AlertVerbs(alerting).table()
+        parts.lag.listen(looked)
+        yield AlertVerbs(alerting).table()
 
 
 def _name(port: int) -> str:

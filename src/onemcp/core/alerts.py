@@ -15,6 +15,8 @@ MAX_TRACKS: Final = 4096
 """Conditions that are followed at a time; what belongs to a further one is counted and forgotten."""
 NEVER: Final = -1e15
 """A time before all others; finite, so that it can be kept as JSON."""
+_CUT: Final = 0.001
+"""Seconds that a moment in a record may be earlier than it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,37 @@ class Notice:
     summary: str
     missed: int = 0
     """How often it has been so since the last raise without anybody being told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was told of a condition last, by the record of it; its moments may be up to a millisecond early."""
+
+    turn: Turn
+    at: float
+    since: float
+    """As in the notice: when it began, or when what is cleared was raised."""
+    summary: str = ""
+
+
+def recalled(track: Track | None, told: Told, nature: Nature) -> Track:
+    """The track of an earlier process, which may have ended after it told and before it kept the track."""
+    known = track if track is not None else Track()
+    if told.turn is Turn.CLEARED:
+        if told.at + _CUT < known.raised_at:
+            return known
+        raised_at = max(known.raised_at, told.since)
+        return Track(since=told.at, raised_at=raised_at, summary=told.summary)
+    if told.at <= known.raised_at:
+        return known
+    return Track(
+        is_on=nature is Nature.STATE,
+        since=told.since,
+        times=(told.at,) if nature is Nature.BURST else (),
+        is_raised=nature is not Nature.MOMENT,
+        raised_at=told.at,
+        summary=told.summary,
+    )
 
 
 def heard(track: Track, signal: Signal, nature: Nature, rule: Rule, now: float) -> Track:

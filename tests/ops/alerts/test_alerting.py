@@ -34,6 +34,7 @@ from onemcp.store.sqlite import SqliteStore
 
 pytestmark = pytest.mark.anyio
 
+NOW = 1_760_000_000.0
 AT_ONCE = {
     name: Rule(rule.severity, min(rule.seconds, 0.2), 0.0, rule.threshold) for name, rule in USUAL.items()
 }
@@ -117,6 +118,47 @@ async def test_a_condition_that_was_raised_is_cleared_by_the_next_process_and_no
     ]
 
 
+async def forget(store: Any, *prefixes: str) -> None:
+    """As if the process had been killed before it wrote these."""
+    for prefix in prefixes:
+        for key, _ in await store.scan(prefix, NOW, 1000):
+            await store.delete(key, NOW)
+
+
+async def test_a_process_that_was_killed_after_it_told_and_before_it_kept_that_tells_it_once() -> None:
+    world = World()
+    async with world.process() as alerting:
+        world.move(State.BACKOFF)
+        await until(lambda: len(world.got) == 1 and not alerting.outbox.waiting("hook"))
+    await forget(world.store, "alerts/state/")
+    async with world.process() as alerting:
+        world.move(State.BACKOFF)
+        assert alerting.conditions.due() is None
+        world.move(State.READY)
+        await until(lambda: len(world.got) == 2)
+    assert world.told == [("server_down", "raised"), ("server_recovered", "cleared")]
+
+
+async def test_an_alert_that_was_half_written_is_sent_to_everybody_under_its_id() -> None:
+    world = World()
+    async with world.process() as alerting:
+        gone = Webhook("gone", "http://127.0.0.1:9/", "gone", allow_private=True)
+        alerting.adopt(AlertsConfig((gone,), AT_ONCE))
+        await until(lambda: [d.webhook.id for d in alerting.deliveries] == ["gone"])
+        world.move(State.BACKOFF)
+        await until(lambda: bool(alerting.outbox.waiting("gone")))
+        (pending,) = alerting.outbox.waiting("gone")
+    await forget(world.store, "alerts/state/", "alerts/history/")
+    async with world.process() as alerting:
+        world.move(State.BACKOFF)
+        await until(lambda: len(world.got) == 1)
+        world.move(State.READY)
+        await until(lambda: len(world.got) == 2)
+        assert len(alerting.outbox.history(9)) == 2
+    assert world.told == [("server_down", "raised"), ("server_recovered", "cleared")]
+    assert world.got[0]["id"] == pending.alert.id
+
+
 async def test_a_server_that_is_taken_out_of_the_configuration_is_cleared() -> None:
     world = World(servers=[(UpstreamSpec("git", None), State.FAILED)])
     async with world.process():
@@ -151,6 +193,17 @@ async def test_every_event_of_the_gateway_itself_is_heard() -> None:
     kinds = ["store_unreachable", "event_loop_stalled", "instance_draining", "auth_failure_burst"]
     assert [kind for kind, status in world.told if status == "raised"] == kinds
     assert {kind for kind, status in world.told if status == "cleared"} == {kinds[1], kinds[3]}
+
+
+async def test_what_happens_right_after_the_rules_were_adopted_goes_by_them() -> None:
+    world = World()
+    off = {**AT_ONCE, "instance_started": Rule(Severity.INFO, 0.0, 0.0, enabled=False)}
+    async with world.process() as alerting:
+        alerting.adopt(AlertsConfig(alerting.config.webhooks, off))
+        world.events.emit(InstanceStarted("http://h/mcp"))
+        world.move(State.BACKOFF)
+        await until(lambda: bool(world.got))
+    assert world.told == [("server_down", "raised")]
 
 
 async def test_a_kind_that_nobody_declared_is_no_alert() -> None:

@@ -47,10 +47,10 @@ class Setup:
         return [subject for subject, status in self.got if status == 200]
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Delivery]:
+    async def running(self, pauses: RestartPolicy = QUICK) -> AsyncIterator[Delivery]:
         async with Peer(self.handle) as peer:
             webhook = Webhook("hook", peer.url, "label", allow_private=True, timeout=5)
-            delivery = Delivery(webhook, self.outbox, self.clock, QUICK)
+            delivery = Delivery(webhook, self.outbox, self.clock, pauses)
             task = asyncio.create_task(delivery.run())
             try:
                 async with asyncio.timeout(20):
@@ -109,6 +109,18 @@ async def test_it_rests_also_when_the_webhook_is_not_well() -> None:
     async with setup.running() as delivery:
         await delivery.at_rest()
         assert delivery.error
+
+
+@pytest.mark.parametrize("status", [500, 400])
+async def test_on_the_way_out_what_waits_is_tried_once_more_whenever_its_turn_is(status: int) -> None:
+    setup = Setup(answers=lambda _: status)
+    await setup.add(1)
+    async with setup.running(RestartPolicy(first_delay=600, max_delay=600)) as delivery:
+        await delivery.at_rest()
+        await until(lambda: len(setup.got) >= 1 and bool(delivery.error))
+        setup.answers = lambda _: 200
+        await delivery.at_rest()
+        assert setup.taken == ["1"]
 
 
 async def test_what_is_too_old_is_given_up_without_an_attempt() -> None:

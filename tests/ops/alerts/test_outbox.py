@@ -37,7 +37,7 @@ async def test_what_was_added_waits_for_each_webhook_in_its_order_also_in_the_ne
     outbox = Outbox(store)
     for number in range(3):
         await outbox.add(alert(number), ["a", "b"])
-    await outbox.delivered(next(iter(outbox.waiting("a"))))
+    await outbox.delivered(next(iter(outbox.waiting("a"))), NOW)
     for each in (outbox, await reopened(store)):
         assert [pending.alert for pending in each.waiting("a")] == [alert(1), alert(2)]
         assert [pending.alert for pending in each.waiting("b")] == [alert(0), alert(1), alert(2)]
@@ -81,7 +81,9 @@ async def test_history_and_dead_letters_are_bounded_here_and_in_the_store(store:
 
 
 async def test_what_is_not_understood_is_dropped_and_the_rest_taken_up(store: MemoryStore) -> None:
-    await store.put("alerts/outbox/0/a", b'{"webhook": "a", "alert": {"of": "another version"}}', NOW + 10)
+    await store.put(
+        "alerts/outbox/0/a", b'{"webhook": "a", "alert": {"of": "another version"}}', NOW + 10, NOW
+    )
     await Outbox(store).add(alert(), ["a"])
     outbox = await reopened(store)
     assert [pending.alert for pending in outbox.waiting("a")] == [alert()]
@@ -101,6 +103,6 @@ async def test_while_the_store_fails_memory_does(broken: SqliteStore) -> None:
     await outbox.load(NOW)
     await outbox.add(alert(), ["a"])
     (pending,) = outbox.waiting("a")
-    await outbox.delivered(pending)
+    await outbox.delivered(pending, NOW)
     assert list(outbox.waiting("a")) == []
     assert len(outbox.history(5)) == 1

@@ -2,11 +2,13 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from onemcp.config.webhooks import FIELDS, Format, Webhook
-from onemcp.core.alerts import Notice, Turn
+from onemcp.core.alerts import Notice, Told, Turn
 from onemcp.core.events import Severity
 from onemcp.core.redact import sanitised
 from onemcp.core.template import filled
@@ -84,6 +86,16 @@ def make(notice: Notice, condition: str, runbooks: str, gateway: str) -> Alert:
         runbook=f"{runbooks}/{notice.kind}.md",
         gateway=gateway,
     )
+
+
+def told(document: Mapping[str, Any]) -> Told:
+    """What a document of the history says of its condition.
+
+    Raises:
+        KeyError, ValueError: it is none of ours.
+    """
+    at, since = (datetime.fromisoformat(document[name]).timestamp() for name in ("at", "since"))
+    return Told(Turn(document["status"]), at, since, str(document["summary"]))
 
 
 def make_test(now: float, gateway: str) -> Alert:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Final, Self, TypeAlias
 
 from onemcp.config.alerts import AlertsConfig
-from onemcp.core.alerts import FOLLOWS, Conditions, Notice, Signal
+from onemcp.core.alerts import FOLLOWS, Conditions, Notice, Signal, recalled
 from onemcp.core.events import (
     ALERT_KINDS,
     Alarm,
@@ -19,12 +19,13 @@ from onemcp.core.events import (
     InstanceDraining,
     InstanceStarted,
     LoopStalled,
+    Severity,
     StoreChanged,
     UpstreamChanged,
 )
 from onemcp.core.lifecycle import State
 from onemcp.core.spec import UpstreamSpec
-from onemcp.ops.alerts.alert import make
+from onemcp.ops.alerts.alert import make, told
 from onemcp.ops.alerts.delivery import Delivery
 from onemcp.ops.alerts.memory import AlertMemory
 from onemcp.ops.alerts.outbox import Outbox
@@ -75,13 +76,28 @@ class Alerting(AbstractAsyncContextManager["Alerting"]):
     async def __aenter__(self) -> Self:
         """Take up what an earlier process left, and begin to listen. `adopt` says whom to tell."""
         await self.outbox.load(self.now())
-        for kind, subject, track in await self._memory.load(self.now()):
-            self.conditions.restore(kind, subject, track, self.now())
+        await self._recall()
         self._events.listen(UpstreamChanged, lambda event: self._hear(of_upstream(event)))
         for other in _OTHERS:
             self._events.listen(other, self._take)
         self._task = asyncio.create_task(self._run(), name="alerts")
         return self
+
+    async def _recall(self) -> None:
+        """Go on with the conditions as they were kept, and as they were told of after that."""
+        tracks = {(kind, subject): track for kind, subject, track in await self._memory.load(self.now())}
+        for key, document in self.outbox.latest().items():
+            kind, _, subject = key.partition("/")
+            if kind not in ALERT_KINDS:
+                continue
+            try:
+                track = recalled(tracks.get((kind, subject)), told(document), ALERT_KINDS[kind].nature)
+            except (KeyError, ValueError) as error:
+                _log.warning("%s: what an earlier version told is not understood: %r", key, error)
+                continue
+            tracks[kind, subject] = track
+        for (kind, subject), track in tracks.items():
+            self.conditions.restore(kind, subject, track, self.now())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -111,14 +127,14 @@ class Alerting(AbstractAsyncContextManager["Alerting"]):
         ]
 
     def adopt(self, config: AlertsConfig) -> None:
-        """Go by this configuration soon."""
+        """Go by these rules at once, and tell these webhooks soon."""
+        self._notices += self.conditions.adopt(config.rules, self.now())
         self._adopting = config
         self._wake.set()
 
     async def _adopt(self, config: AlertsConfig) -> None:
         self._adopting = None
         self.config = config
-        self._notices += self.conditions.adopt(config.rules, self.now())
         wanted = {webhook.id: webhook for webhook in config.webhooks}
         for key, (delivery, task) in list(self._deliveries.items()):
             if wanted.get(key) != delivery.webhook:
@@ -128,6 +144,9 @@ class Alerting(AbstractAsyncContextManager["Alerting"]):
             if key not in self._deliveries:
                 delivery = Delivery(webhook, self.outbox, self.now)
                 self._deliveries[key] = (delivery, asyncio.create_task(delivery.run(), name="webhook"))
+        for alert in self.outbox.unfinished:
+            await self.outbox.add(alert, self._wanting(alert.kind, Severity(alert.severity)))
+        self.outbox.unfinished = []
         for key in set(self.outbox.webhooks()) - set(wanted):
             for pending in list(self.outbox.waiting(key)):
                 await self.outbox.bury(pending, "is not in the configuration any more", self.now())
@@ -192,7 +211,7 @@ class Alerting(AbstractAsyncContextManager["Alerting"]):
     async def _tell(self, notice: Notice) -> None:
         condition = FOLLOWS.get(notice.kind, notice.kind)
         alert = make(notice, condition, self.config.runbooks, self.gateway)
-        wanted = [w.id for w in self.config.webhooks if w.wants(notice.kind, notice.severity)]
+        wanted = self._wanting(notice.kind, notice.severity)
         level = _level(alert.status, alert.severity, is_sent=bool(wanted))
         _log.log(
             level,
@@ -205,6 +224,10 @@ class Alerting(AbstractAsyncContextManager["Alerting"]):
         for webhook in wanted:
             if webhook in self._deliveries:
                 self._deliveries[webhook][0].wake()
+
+    def _wanting(self, kind: str, severity: Severity) -> list[str]:
+        """The ids of the webhooks that get such an alert."""
+        return [webhook.id for webhook in self.config.webhooks if webhook.wants(kind, severity)]
 
 
 def _level(status: str, severity: str, *, is_sent: bool) -> int:

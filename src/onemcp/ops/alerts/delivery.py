@@ -52,7 +52,10 @@ class Delivery:
         self._more.set()
 
     async def at_rest(self) -> None:
-        """Return when nothing can be done at once: all is delivered, or the webhook is not well."""
+        """Try what waits once more, whenever its turn is; return when all is delivered, or cannot be for now."""
+        self._due = 0.0
+        for refused in self._refused.values():
+            refused.due = 0.0
         self._resting.clear()
         self.wake()
         await self._resting.wait()
@@ -91,7 +94,7 @@ class Delivery:
         self.delivered += 1
         self.failures, self.error, self._due = 0, "", 0.0
         self._refused.pop(pending.key, None)
-        await self.outbox.delivered(pending)
+        await self.outbox.delivered(pending, self.clock())
 
     def _put_off(self, pending: Pending, outcome: Outcome) -> None:
         """A webhook that is not well gets nothing for a while; one that does not take this alert may take the next."""

@@ -60,6 +60,8 @@ class Outbox:
         self._pending: dict[str, dict[str, Pending]] = {}
         self._history = _Shelf("alerts/history/", MAX_HISTORY)
         self._dead = _Shelf("alerts/dead/", MAX_DEAD)
+        self.unfinished: list[Alert] = []
+        """What an earlier process did not finish adding: `add` them again, to whoever wants them now."""
         self.dead = 0
         """Dead letters since the start."""
 
@@ -70,11 +72,30 @@ class Outbox:
                 pending = msgspec.convert(members, Pending)
             except msgspec.ValidationError as error:
                 _log.warning("%s: what an earlier version had to tell is not understood: %s", key, error)
-                await self._delete(key)
+                await self._delete(key, now)
                 continue
             self._pending.setdefault(pending.webhook, {})[pending.key] = pending
         for shelf in (self._history, self._dead):
             shelf.kept.update(await self._scan(shelf.prefix, now))
+        self.unfinished = self._unfinished()
+
+    def _unfinished(self) -> list[Alert]:
+        """What is queued and not in the history, which is written last; what is older than all of that was in it."""
+        kept = self._history.kept
+        oldest = next(iter(kept), "") if len(kept) >= self._history.most else ""
+        alerts = {
+            pending.alert.id: pending.alert for queue in self._pending.values() for pending in queue.values()
+        }
+        return [
+            alert
+            for name, alert in sorted(alerts.items())
+            if self._history.prefix + name > oldest and self._history.prefix + name not in kept
+        ]
+
+    def latest(self) -> dict[str, dict[str, Any]]:
+        """The newest document that was told of each condition, by its key; right after `load` those of before."""
+        documents = [*self._history.kept.values(), *(alert.document() for alert in self.unfinished)]
+        return {document["key"]: document for document in sorted(documents, key=lambda one: str(one["id"]))}
 
     def waiting(self, webhook: str) -> Collection[Pending]:
         """What waits for a webhook, the oldest first."""
@@ -93,20 +114,24 @@ class Outbox:
         return list(self._dead.kept.values())[::-1]
 
     async def add(self, alert: Alert, webhooks: Collection[str]) -> None:
-        """Queue an alert for these webhooks, and remember it."""
-        for webhook in webhooks:
-            pending = Pending(alert, webhook)
-            queue = self._pending.setdefault(webhook, {})
+        """Queue an alert for these webhooks, and remember it.
+
+        It is sent when all of it is in the store, so that the next process sends none of it under another id.
+        """
+        added = [Pending(alert, webhook) for webhook in webhooks]
+        for pending in added:
+            await self._put(pending.key, msgspec.to_builtins(pending), alert.at + 2 * GIVE_UP, alert.at)
+        await self._remember(self._history, alert.id, alert.document(), alert.at)
+        for pending in added:
+            queue = self._pending.setdefault(pending.webhook, {})
             queue[pending.key] = pending
-            await self._put(pending.key, msgspec.to_builtins(pending), alert.at + 2 * GIVE_UP)
             if len(queue) > MAX_PENDING:
                 await self.bury(next(iter(queue.values())), "too many alerts wait for it", alert.at)
-        await self._remember(self._history, alert.id, alert.document(), alert.at)
 
-    async def delivered(self, pending: Pending) -> None:
+    async def delivered(self, pending: Pending, now: float) -> None:
         """It has arrived."""
         self._pending.get(pending.webhook, {}).pop(pending.key, None)
-        await self._delete(pending.key)
+        await self._delete(pending.key, now)
 
     async def bury(self, pending: Pending, error: str, now: float) -> None:
         """Give it up: it becomes a dead letter."""
@@ -115,16 +140,16 @@ class Outbox:
         _log.error("the alert %s (%s) was given up: the webhook %s", alert.id, alert.title, error)
         letter = {**alert.document(), "webhook": webhook, "error": error}
         await self._remember(self._dead, f"{alert.id}/{webhook}", letter, now)
-        await self.delivered(pending)
+        await self.delivered(pending, now)
 
     async def _remember(self, shelf: _Shelf, name: str, members: dict[str, Any], now: float) -> None:
         key = shelf.prefix + name
         shelf.kept[key] = members
-        await self._put(key, members, now + KEEP)
+        await self._put(key, members, now + KEEP, now)
         while len(shelf.kept) > shelf.most:
             oldest = next(iter(shelf.kept))
             del shelf.kept[oldest]
-            await self._delete(oldest)
+            await self._delete(oldest, now)
 
     async def _scan(self, prefix: str, now: float) -> list[tuple[str, dict[str, Any]]]:
         try:
@@ -134,14 +159,14 @@ class Outbox:
             return []
         return [(key, msgspec.json.decode(entry.value)) for key, entry in found]
 
-    async def _put(self, key: str, members: dict[str, Any], expires: float) -> None:
+    async def _put(self, key: str, members: dict[str, Any], expires: float, now: float) -> None:
         try:
-            await self._store.put(key, msgspec.json.encode(members), expires)
+            await self._store.put(key, msgspec.json.encode(members), expires, now)
         except StoreError as error:
             _log.warning("an alert is kept in memory only: %s", error)
 
-    async def _delete(self, key: str) -> None:
+    async def _delete(self, key: str, now: float) -> None:
         try:
-            await self._store.delete(key)
+            await self._store.delete(key, now)
         except StoreError as error:
             _log.warning("an alert may be sent again after a restart: %s", error)
