@@ -1,6 +1,8 @@
 """What is looked at while the gateway runs: the store, and upstreams where somebody asks for it."""
 
 import asyncio
+import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +11,9 @@ import pytest
 from tests.support.channels import IDENTITY, Upstreams, handshake, stateless, until
 from tests.support.channels import spec as plain_spec
 
+from onemcp.app.folder import Folder
 from onemcp.app.health import ping, watch_store
+from onemcp.config.state import StateDir
 from onemcp.core.access import View
 from onemcp.core.events import Events, StoreChanged
 from onemcp.core.lifecycle import State
@@ -20,6 +24,7 @@ from onemcp.gateway.runtime import Options, Runtime
 from onemcp.ops.health.readiness import Readiness
 from onemcp.store.memory import MemoryStore
 from onemcp.store.sqlite import SqliteStore
+from onemcp.web.http.server import bind_unix
 from onemcp.wire.revisions import LATEST_HANDSHAKE, Era
 
 pytestmark = pytest.mark.anyio
@@ -32,10 +37,12 @@ class Away(MemoryStore):
 
     error = ""
 
-    async def put(self, key: str, value: bytes, expires: float, *, version: int | None = None) -> int:
+    async def put(
+        self, key: str, value: bytes, expires: float, now: float, *, version: int | None = None
+    ) -> int:
         if self.error:
             raise StoreError(self.error)
-        return await super().put(key, value, expires, version=version)
+        return await super().put(key, value, expires, now, version=version)
 
 
 @asynccontextmanager
@@ -45,6 +52,42 @@ async def running(task: asyncio.Task[None]) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait((task,))
+
+
+async def test_a_folder_that_is_removed_under_a_store_is_told_once(tmp_path: Path) -> None:
+    state, readiness, events = StateDir(tmp_path / "state"), Readiness(), Events()
+    told: list[StoreChanged] = []
+    events.listen(StoreChanged, told.append)
+    with state.held():
+        async with SqliteStore.open(state.store) as store:
+            watching = watch_store(store, readiness, events, Folder(state), interval=0.001)
+            async with running(asyncio.create_task(watching)):
+                shutil.move(state.path, tmp_path / "elsewhere")
+                await until(lambda: "was removed or replaced (lock, store.db)" in readiness.store_error)
+                shutil.move(tmp_path / "elsewhere", state.path)
+                await until(lambda: readiness.store_error == "")
+                shutil.rmtree(state.path)
+                await until(lambda: readiness.store_error != "")
+                state.path.mkdir()
+                state.lock.touch()
+                state.store.touch()
+                await asyncio.sleep(0.01)
+                assert "was removed or replaced" in readiness.store_error
+    assert [bool(event.error) for event in told] == [True, False, True]
+
+
+async def test_a_control_socket_that_goes_is_told_once_and_harms_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = StateDir(tmp_path)
+    with state.held():
+        folder = Folder(state)
+        assert folder.harm() == ""
+        with bind_unix(state.control_socket):
+            assert folder.harm() == ""
+            state.control_socket.unlink()
+            assert folder.harm() == folder.harm() == ""
+    assert caplog.text.count("cannot ask this gateway any more") == 1
 
 
 async def test_a_store_that_goes_and_comes_is_told_once_each() -> None:
@@ -67,7 +110,9 @@ async def test_a_store_on_disk_is_looked_at_without_a_word(tmp_path: Path) -> No
         async with running(asyncio.create_task(watch_store(store, readiness, Events(), interval=0.001))):
             await asyncio.sleep(0.02)
             assert readiness.store_error == ""
-        assert await store.scan("", 0.0) == []
+        assert (
+            await store.scan("", time.time() + 61) == []
+        )  # a look that was cut off leaves its entry for a minute
     async with running(asyncio.create_task(watch_store(store, readiness, Events(), interval=0.001))):
         await until(lambda: "closed" in readiness.store_error)
 

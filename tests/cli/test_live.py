@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 from tests.support.gateway import GatewayProcess, environment, onemcp
 from tests.support.golden import compare, neutral
 from tests.support.scripted import command
+
+from onemcp import __version__
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -189,6 +192,27 @@ def test_a_gateway_that_was_killed_is_a_gateway_that_does_not_run(tmp_path: Path
         assert "no gateway runs here" in done.stderr
         process.start()
         assert process.command("status").returncode == 0
+
+
+def test_a_gateway_whose_socket_was_removed_is_told_from_none(tmp_path: Path) -> None:
+    with GatewayProcess({"mcpServers": {}}, folder=tmp_path) as process:
+        (process.state_dir / "control.sock").unlink()
+        done = process.command("status")
+        assert done.returncode == 1
+        assert f"a gateway has {process.state_dir}, but does not answer" in done.stderr
+        assert "restart the gateway" in done.stderr
+        doctor = process.command("doctor", "--port", str(process.port))
+        assert doctor.returncode == 1
+        assert "does not answer on" in doctor.stdout
+
+
+def test_a_gateway_whose_folder_was_removed_is_found_by_its_port(tmp_path: Path) -> None:
+    with GatewayProcess({"mcpServers": {}}, folder=tmp_path) as process:
+        shutil.rmtree(process.state_dir)
+        assert process.command("status").returncode == 3
+        doctor = process.command("doctor", "--port", str(process.port))
+        assert doctor.returncode == 1
+        assert f"in use by a gateway (version {__version__}) that nothing in" in doctor.stdout
 
 
 def test_with_stdio_only_messages_stand_on_standard_output(tmp_path: Path) -> None:

@@ -188,6 +188,19 @@ def test_doctor_tells_all_mistakes_of_a_file(tmp_path: Path) -> None:
     assert ["comand" in bad[0], "argz" in bad[1]] == [True, True]
 
 
+def test_doctor_of_places_that_cannot_be_looked_at_says_so(tmp_path: Path) -> None:
+    nowhere = (
+        tmp_path / ("x" * 300) / "inner"
+    )  # as with one that this user may not enter, the look itself fails
+    environ = {"ONE_MCP_LOG_FILE": str(nowhere)}
+    done = onemcp(
+        "doctor", "--port", str(free()), "--state-dir", str(nowhere), folder=tmp_path, environ=environ
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"{nowhere.parent} does not exist" in done.stdout
+    assert f"{nowhere} will be made" in done.stdout
+
+
 def test_doctor_without_a_configuration_says_where_it_looked(tmp_path: Path) -> None:
     done = onemcp("doctor", "--port", str(free()), folder=tmp_path)
     assert done.returncode == 1

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -246,3 +247,24 @@ async def test_the_lowest_level_tells_no_more_than_the_state(tmp_path: Path) -> 
             answers = {page: await client.get(page) for page in PAGES}
         assert answers["/health"].json().keys() == {"status", "timestamp", "version"}
         assert not any("secret-name" in answer.text for answer in answers.values())
+
+
+async def test_a_state_folder_that_is_removed_makes_the_gateway_unready_and_nothing_worse(
+    tmp_path: Path,
+) -> None:
+    async with (
+        GatewayProcess({"mcpServers": {}}, folder=tmp_path) as gateway,
+        httpx2.AsyncClient(base_url=gateway.base, timeout=WAIT_LIMIT) as http,
+    ):
+        assert (await http.get("/health/ready")).status_code == 200
+        shutil.rmtree(gateway.state_dir)
+        await asyncio.to_thread(gateway.wait_for_output, "was removed or replaced (lock, store.db)")
+        ready = await http.get("/health/ready")
+        assert ready.status_code == 503
+        assert "the store does not answer" in ready.json()["reasons"][0]
+        assert str(gateway.state_dir) not in ready.text
+        hello = {"protocolVersion": "2025-11-25", "capabilities": {}}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
+        assert (await http.post("/mcp", json=message)).status_code == 200
+        assert await asyncio.to_thread(gateway.stop) == 0
+    assert "Traceback" not in gateway.transcript()

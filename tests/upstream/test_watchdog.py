@@ -80,6 +80,15 @@ async def test_leaving_ends_what_was_not_released() -> None:
     assert carrying(mark(watchdog, tag)) == []
 
 
+async def test_killing_ends_all_that_upstreams_started_before_it_returns() -> None:
+    async with Watchdog() as watchdog:
+        tags = watchdog.register(), watchdog.register()
+        async with stubborn(watchdog, tags[0]) as one, stubborn(watchdog, tags[1]):
+            watchdog.kill()
+            assert [carrying(mark(watchdog, tag)) for tag in tags] == [[], []]
+            assert await one.wait() == -signal.SIGKILL
+
+
 async def test_a_process_that_dropped_its_environment_is_found_by_its_session(watchdog: Watchdog) -> None:
     tag = watchdog.register()
     script = "exec env -i sleep 600"

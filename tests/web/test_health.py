@@ -39,16 +39,29 @@ async def test_loading_has_the_headers_of_1mcp(edge: Serve) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-async def test_a_probe_may_come_with_any_host_and_any_origin(edge: Serve, page: str) -> None:
+@pytest.mark.parametrize("host", ["10.1.2.3:3050", "[fd00::1]:3050", "pod.example"])
+async def test_a_probe_may_come_with_any_host(edge: Serve, page: str, host: str) -> None:
     async with edge(Upstreams(a=handshake())) as it:
-        strange = {"host": "10.1.2.3:3050", "origin": "https://elsewhere.example"}
+        strange = {"host": host}
         answer = await it.client.get(page, headers=strange)
         assert answer.status_code == 200
         assert answer.headers["cache-control"] == FRESH
-        assert "access-control-allow-origin" not in answer.headers
         assert (await it.client.get("/mcp", headers=strange)).status_code == 403
-        twice = f"GET {page} HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"
-        assert await raw_status(it.port, twice) == 200
+        without = f"GET {page} HTTP/1.0\r\n\r\n"
+        assert await raw_status(it.port, without) == 200
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_a_page_of_somebody_else_and_what_is_no_host_are_refused(edge: Serve, page: str) -> None:
+    async with edge(Upstreams(a=handshake())) as it:
+        foreign = {"host": "10.1.2.3:3050", "origin": "https://elsewhere.example"}
+        answer = await it.client.get(page, headers=foreign)
+        assert answer.status_code == 403
+        assert "access-control-allow-origin" not in answer.headers
+        own = {"host": "10.1.2.3:3050", "origin": "https://app.example"}
+        assert (await it.client.get(page, headers=own)).status_code == 200
+        for head in ("Host: [::evil", "Host: a:x", "Host: a\r\nHost: b"):
+            assert await raw_status(it.port, f"GET {page} HTTP/1.1\r\n{head}\r\n\r\n") == 400
 
 
 @pytest.mark.parametrize("page", PAGES)

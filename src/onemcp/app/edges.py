@@ -10,8 +10,10 @@ from onemcp.app.front import trusted
 from onemcp.app.kept import port
 from onemcp.app.parts import Parts
 from onemcp.config.endpoint import client_url, own_hosts
+from onemcp.core.readable import readable
 from onemcp.gateway.sessions import Sessions
 from onemcp.ops.control import ControlApi, Verb
+from onemcp.ops.descriptors import Descriptors
 from onemcp.ops.drain import Phase
 from onemcp.ops.logs.logging import Log
 from onemcp.ops.logs.verbs import LogVerbs
@@ -39,6 +41,7 @@ async def http(
     guard = Guard(own_hosts(settings), settings.allowed_origins)
     sessions = Sessions(runtime.keyring, parts.store)
     sessions.on_gone.append(runtime.forget)
+    sessions.is_full = Descriptors().look
     page = None
     if metrics is not None:
         metrics.sessions = sessions.__len__
@@ -66,7 +69,7 @@ async def control(
     facts = {
         "version": __version__,
         "endpoint": endpoint,
-        "config": parts.plan.settings.config,
+        "config": readable(parts.plan.settings.config),
         "started": parts.started_at,
     }
     path = parts.state.control_socket

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from onemcp import __version__
+from onemcp.app.folder import Folder
 from onemcp.app.parts import Parts
 from onemcp.core.events import ConfigReloaded, Events, StoreChanged, UpstreamChanged
 from onemcp.core.lifecycle import State
@@ -45,7 +46,9 @@ async def health(parts: Parts) -> AsyncIterator[HealthPages]:
     parts.events.listen(ConfigReloaded, lambda event: _note_reload(readiness, event))
     probes = Probes(parts.runtime, readiness, saying)
     parts.events.listen(UpstreamChanged, lambda event: probes.note(event.upstream))
-    tasks = [asyncio.create_task(watch_store(parts.store, readiness, parts.events), name="watch store")]
+    folder = Folder(parts.state) if parts.state is not None else None
+    watching = watch_store(parts.store, readiness, parts.events, folder)
+    tasks = [asyncio.create_task(watching, name="watch store")]
     if settings.health_ping_interval:
         interval = settings.health_ping_interval / 1000
         tasks.append(asyncio.create_task(ping(parts.runtime, interval), name="ping upstreams"))
@@ -62,15 +65,21 @@ def _note_reload(readiness: Readiness, event: ConfigReloaded) -> None:
 
 
 async def watch_store(
-    store: Entries, readiness: Readiness, events: Events, interval: float = STORE_INTERVAL
+    store: Entries,
+    readiness: Readiness,
+    events: Events,
+    folder: Folder | None = None,
+    interval: float = STORE_INTERVAL,
 ) -> None:
     """Keep `store_error` true, and tell when it changes between something and nothing; for ever.
+
+    A store whose folder is gone answers as ever, and what it keeps is lost all the same.
 
     At the beginning the store has just been opened, so the first look is after the first interval.
     """
     while True:
         await asyncio.sleep(interval)
-        error = await _look(store)
+        error = await _look(store) or (await asyncio.to_thread(folder.harm) if folder is not None else "")
         if bool(error) != bool(readiness.store_error):
             if error:
                 _log.error("the store does not answer, so this gateway is not ready: %s", error)
@@ -83,8 +92,9 @@ async def watch_store(
 async def _look(store: Entries) -> str:
     """Why the store does not answer, or takes nothing; empty if it does both."""
     try:
-        await store.put(_NOTHING, b"", time.time() + 60)
-        await store.delete(_NOTHING)
+        now = time.time()
+        await store.put(_NOTHING, b"", now + 60, now)
+        await store.delete(_NOTHING, now)
     except StoreError as error:
         return str(error)
     return ""

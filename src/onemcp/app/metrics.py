@@ -8,7 +8,6 @@ from onemcp.config.settings import Settings
 from onemcp.errors import StartError
 from onemcp.gateway.meter import Meter
 from onemcp.ops.health.probes import Probes
-from onemcp.ops.metrics.lag import LoopLag
 from onemcp.ops.metrics.metrics import Metrics
 from onemcp.web.guard import Guard
 from onemcp.web.http.server import bind, serving
@@ -26,13 +25,12 @@ async def metrics(parts: Parts, probes: Probes) -> AsyncIterator[Metrics | None]
     if not settings.metrics or (settings.transport != "http" and not settings.metrics_port):
         yield None
         return
-    with LoopLag() as lag:
-        meter = parts.runtime.meter = Meter()
-        metrics = Metrics(parts.runtime, parts.store, lag, meter)
-        metrics.probes = probes
-        metrics.listen(parts.events)
-        async with _own_port(metrics, settings):
-            yield metrics
+    meter = parts.runtime.meter = Meter()
+    metrics = Metrics(parts.runtime, parts.store, parts.lag, meter)
+    metrics.probes = probes
+    metrics.listen(parts.events)
+    async with _own_port(metrics, settings):
+        yield metrics
 
 
 @asynccontextmanager

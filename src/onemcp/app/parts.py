@@ -13,6 +13,7 @@ from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.sessions import Store
 from onemcp.ops.drain import Drain
 from onemcp.ops.health.readiness import Readiness
+from onemcp.ops.metrics.lag import LoopLag
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +58,7 @@ class Parts:
     dispatcher: Dispatcher
     started_at: float
     """Seconds since the epoch."""
+    lag: LoopLag
+    """How late the event loop is; it looks twice a second, and tells whoever wants to look as often."""
     readiness: Readiness = field(default_factory=Readiness)
     drain: Drain = field(default_factory=Drain)

@@ -22,9 +22,10 @@ from onemcp.app.servers import reload, running
 from onemcp.config.endpoint import local_url
 from onemcp.core.events import Events, InstanceStarted, UpstreamChanged
 from onemcp.gateway.dispatch import Dispatcher
-from onemcp.ops.dump import dump
+from onemcp.ops.dump import Dump
 from onemcp.ops.logs.logging import Log, logging_to
-from onemcp.ops.logs.states import tell_change, tell_start
+from onemcp.ops.logs.states import StateLog
+from onemcp.ops.metrics.lag import LoopLag
 from onemcp.ops.signals import Signals
 
 _log = logging.getLogger("onemcp")
@@ -45,29 +46,38 @@ def run(plan: Plan, on_started: Callable[[Started], None], events: Events) -> No
         logging_to(plan.settings) as log,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve(plan, on_started, events, log))
+        states = StateLog(plan.document.specs)
+        events.listen(UpstreamChanged, states.changed)
+        runner.run(_serve(plan, on_started, events, log, states))
+        states.stopped()
 
 
-async def _serve(plan: Plan, on_started: Callable[[Started], None], events: Events, log: Log) -> None:
+async def _serve(
+    plan: Plan, on_started: Callable[[Started], None], events: Events, log: Log, states: StateLog
+) -> None:
     async with AsyncExitStack() as stack:
         signals = stack.enter_context(Signals())
+        dump = Dump()
         signals.on(SIGUSR1, log.reopen)
-        events.listen(UpstreamChanged, tell_change)
+        signals.on(SIGUSR2, dump)
         sock = stack.enter_context(listening(plan.settings))
         folder = stack.enter_context(state(plan, sock))
         kept = await stack.enter_async_context(store(plan, folder))
-        runtime = await stack.enter_async_context(running(plan, events, folder))
-        parts = Parts(plan, events, folder, kept, runtime, Dispatcher(runtime), time.time())
+        runtime = await stack.enter_async_context(running(plan, events, folder, signals))
+        dump.runtime = runtime
+        lag = stack.enter_context(LoopLag())
+        parts = Parts(plan, events, folder, kept, runtime, Dispatcher(runtime), time.time(), lag)
         prepare(parts)
         pages = await stack.enter_async_context(health(parts))
         counted = await stack.enter_async_context(metrics(parts, pages.probes))
         told = await stack.enter_async_context(alerts(parts, port(sock)))
         endpoint = await stack.enter_async_context(http(parts, sock, pages, counted))
         socket = await stack.enter_async_context(control(parts, endpoint, log, told))
-        signals.on(SIGUSR2, lambda: dump(runtime))
         local = local_url(plan.settings, port(sock)) if sock is not None else ""
         on_started(Started(endpoint, socket, runtime, local))
-        tell_start(endpoint, plan.settings.config, (*plan.settings.notices, *plan.document.notices))
+        states.started(
+            endpoint, local, plan.settings.config, (*plan.settings.notices, *plan.document.notices)
+        )
         calm_collector()
         await runtime.apply(plan.document.specs)
         parts.readiness.loaded = True

@@ -14,6 +14,7 @@ from onemcp.core.events import ConfigReloaded, Events
 from onemcp.core.merge import NamePolicy, Naming
 from onemcp.errors import ConfigError
 from onemcp.gateway.runtime import Options, Runtime
+from onemcp.ops.signals import Signals
 from onemcp.seal.keyring import Keyring
 from onemcp.upstream.negotiate import Identity
 from onemcp.upstream.opener import ChannelOpener
@@ -22,8 +23,10 @@ _log = logging.getLogger("onemcp")
 
 
 @asynccontextmanager
-async def running(plan: Plan, events: Events, state: StateDir | None) -> AsyncIterator[Runtime]:
-    """The runtime, without upstreams yet."""
+async def running(
+    plan: Plan, events: Events, state: StateDir | None, signals: Signals
+) -> AsyncIterator[Runtime]:
+    """The runtime, without upstreams yet; a hard stop ends theirs at once from now on."""
     settings = plan.settings
     keyring = Keyring.load(state.session_key) if state is not None else Keyring.ephemeral()
     options = Options(
@@ -38,6 +41,7 @@ async def running(plan: Plan, events: Events, state: StateDir | None) -> AsyncIt
         ChannelOpener(identity, plan.environ, settings.max_message_bytes) as opener,
         Runtime(options, opener, identity, keyring, events) as runtime,
     ):
+        signals.at_once = opener.kill
         yield runtime
 
 

@@ -121,6 +121,12 @@ class Gateway:
         return response.status, response.body
 
     def _missing(self) -> CommandError:
+        state = StateDir(self.folder)
+        if state.is_held():
+            return CommandError(
+                f"a gateway has {self.folder}, but does not answer on {state.control_socket}",
+                "if it is not just starting or stopping, that socket was removed: restart the gateway",
+            )
         return CommandError(
             f"no gateway runs here: nothing answers in {self.folder}",
             "start one with 1mcp --config mcp.json, or name the one you mean with --port or --state-dir",

@@ -25,7 +25,7 @@ from onemcp.core.redact import without_secrets
 from onemcp.errors import ConfigError, StartError
 from onemcp.ops import checkup
 from onemcp.ops.checkup import Finding, Grade
-from onemcp.ops.reach import reach
+from onemcp.ops.reachability import gateway_at, reach
 from onemcp.web.http.server import bind
 
 _TIMEOUT: Final = 5.0
@@ -93,7 +93,8 @@ def _running(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[dict
     except CommandError as error:
         if error.code is Exit.NO_GATEWAY:
             return {}, Finding("gateway", Grade.OK, "none runs here")
-        return {}, Finding("gateway", Grade.BAD, error.what, "see its log; kill -USR2 dumps what it is doing")
+        fix = error.fix or "see its log; kill -USR2 dumps what it is doing"
+        return {}, Finding("gateway", Grade.BAD, error.what, fix)
     what = f"runs as process {status['pid']}, {status['endpoint'] or 'on standard streams'}"
     if status["version"] != __version__:
         what += f", with version {status['version']}"
@@ -126,20 +127,33 @@ def _configuration(
 def _machine(
     settings: Settings, args: argparse.Namespace, environ: Mapping[str, str], status: Mapping[str, Any]
 ) -> Iterator[Finding]:
+    folder = gateway(args, environ).folder
+    for found in (
+        _port(settings, args, folder, status),
+        checkup.state_folder(StateDir(folder)),
+        checkup.log_file(settings),
+        checkup.clock(),
+    ):
+        if found is not None:
+            yield found
+
+
+def _port(
+    settings: Settings, args: argparse.Namespace, folder: Path, status: Mapping[str, Any]
+) -> Finding | None:
     taken = None
     if settings.transport == "http":
         try:
             bind(settings.host, settings.port).close()
         except StartError as error:
             taken = error
-    for found in (
-        checkup.port(settings, taken, str(status.get("endpoint", ""))),
-        checkup.state_folder(StateDir(gateway(args, environ).folder)),
-        checkup.log_file(settings),
-        checkup.clock(),
-    ):
-        if found is not None:
-            yield found
+    if taken is not None and not status:
+        version = asyncio.run(gateway_at(settings.host, settings.port, args.timeout))
+        if version:
+            what = f"{taken.what} by a gateway (version {version}) that nothing in {folder} leads to"
+            fix = "name its --state-dir; if that was removed while it ran, restart it"
+            return Finding("port", Grade.BAD, what, fix)
+    return checkup.port(settings, taken, str(status.get("endpoint", "")))
 
 
 def _states(status: Mapping[str, Any]) -> Iterator[Finding]:

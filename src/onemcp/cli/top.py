@@ -1,14 +1,15 @@
 """`1mcp top`: how busy each server of the running gateway is, as a table that is drawn anew each second.
 
-Without a terminal, or with --once, one table over one second is printed.
+A terminal that has no room for all servers shows the busiest. Without a terminal, or with --once, one table over one second is printed.
 """
 
 import argparse
 import json
+import shutil
 import sys
 import time
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NoReturn
 
 from onemcp.cli.arguments import Parser
 from onemcp.cli.control import Gateway, add_reach, gateway, print_json
@@ -22,6 +23,9 @@ _HOME: Final = "\x1b[H"
 _CLEAR: Final = "\x1b[2J"
 _REST_OF_LINE: Final = "\x1b[K"
 _REST: Final = "\x1b[J"
+_CUT: Final = "\x1b[?7l"
+"""What has no room in its line is left out (DECAWM), or one line would take two."""
+_WRAP: Final = "\x1b[?7h"
 _MEBI: Final = 1024 * 1024
 
 Sample = Mapping[str, Any]
@@ -44,24 +48,29 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     if args.json:
         print_json(there.top())
         return Exit.OK
-    first = before = _sample(there)
-    is_live = sys.stdout.isatty() and not args.once
-    if is_live:
-        sys.stdout.write(_CLEAR)
+    first = _sample(there)
+    if args.once or not sys.stdout.isatty():
+        time.sleep(_INTERVAL)
+        print(render(first, first, _sample(there), environ))
+        return Exit.OK
+    sys.stdout.write(_CLEAR)
     try:
-        while True:
-            time.sleep(_INTERVAL)
-            now = _sample(there)
-            shown = render(first, before, now, environ)
-            if not is_live:
-                print(shown)
-                return Exit.OK
-            lines = shown.replace("\n", f"{_REST_OF_LINE}\n")
-            sys.stdout.write(f"{_HOME}{lines}{_REST_OF_LINE}\n{_REST}")
-            sys.stdout.flush()
-            before = now
+        _go_on(there, first, environ)
     except KeyboardInterrupt:
         return Exit.OK
+
+
+def _go_on(there: Gateway, first: Sample, environ: Mapping[str, str]) -> NoReturn:
+    """Draw the table each second."""
+    before = first
+    while True:
+        time.sleep(_INTERVAL)
+        now = _sample(there)
+        shown = render(first, before, now, environ, shutil.get_terminal_size().lines - 1)
+        lines = shown.replace("\n", f"{_REST_OF_LINE}\n")
+        sys.stdout.write(f"{_CUT}{_HOME}{lines}{_REST_OF_LINE}\n{_REST}{_WRAP}")
+        sys.stdout.flush()
+        before = now
 
 
 def _sample(there: Gateway) -> Sample:
@@ -69,34 +78,55 @@ def _sample(there: Gateway) -> Sample:
     return sample
 
 
-def render(first: Sample, before: Sample, now: Sample, environ: Mapping[str, str]) -> str:
-    """The table: rates since `before`, durations since `first` (since the start if nothing was called since then)."""
+def render(
+    first: Sample, before: Sample, now: Sample, environ: Mapping[str, str], room: int = sys.maxsize
+) -> str:
+    """The table: rates since `before`, durations since `first` (since the start if nothing was called since then).
+
+    It has at most `room` lines, or a few if that is not enough for one server.
+    """
     seconds = max(now["time"] - before["time"], 0.001)
     earlier = {server["name"]: server for server in before["servers"]}
     beginning = {server["name"]: server for server in first["servers"]}
-    rows = [
-        _row(server, earlier.get(server["name"], {}), beginning.get(server["name"], {}), seconds)
-        for server in now["servers"]
-    ]
-    calls = sum(
-        server.get("calls", 0) - earlier.get(server["name"], {}).get("calls", 0) for server in now["servers"]
-    )
+    calls = {server["name"]: _new_calls(server, earlier.get(server["name"], {})) for server in now["servers"]}
     head = (
         f"onemcp  pid {now['pid']}  cpu {max(0.0, now['cpu'] - before['cpu']) / seconds:.0%}  "
-        f"memory {now['memory'] / _MEBI:.0f} MiB at most  {calls / seconds:.0f} calls/s  {now['tasks']} tasks"
+        f"memory {now['memory'] / _MEBI:.0f} MiB at most  {sum(calls.values()) / seconds:.0f} calls/s  "
+        f"{now['tasks']} tasks"
     )
     if not now["metrics"]:
         head += "\ncalls are not counted: the gateway runs with --no-metrics, or on standard streams"
+    shown = _fitting(now["servers"], calls, room - head.count("\n") - 3)
+    rows = [
+        _row(server, calls[server["name"]] / seconds, beginning.get(server["name"], {})) for server in shown
+    ]
     body = table([_HEADER, *rows], styles={1: state_style(sys.stdout, environ)}) if rows else "no servers"
+    if len(shown) < len(now["servers"]):
+        body += f"\nand {len(now['servers']) - len(shown)} that are less busy; --once prints all"
     return f"{head}\n\n{body}"
 
 
-def _row(server: Sample, before: Sample, first: Sample, seconds: float) -> tuple[str, ...]:
+def _new_calls(server: Sample, before: Sample) -> int:
+    """Calls since then; none if the counts began anew meanwhile."""
+    return max(0, int(server.get("calls", 0)) - int(before.get("calls", 0)))
+
+
+def _fitting(servers: Sequence[Sample], calls: Mapping[str, int], room: int) -> Sequence[Sample]:
+    """All servers, or where there is no room for them the busiest, and room for a line that says so."""
+    if len(servers) <= room:
+        return servers
+
+    def business(server: Sample) -> tuple[int, int]:
+        return server["inFlight"] + server["waiting"], calls[server["name"]]
+
+    return sorted(servers, key=business, reverse=True)[: max(1, room - 1)]
+
+
+def _row(server: Sample, rate: float, first: Sample) -> tuple[str, ...]:
     common = (plain(server["name"]), server["state"])
     load = (str(server["inFlight"]), str(server["waiting"]))
     if "calls" not in server:
         return (*common, "-", "-", "-", *load, "-", "-")
-    rate = max(0, server["calls"] - before.get("calls", 0)) / seconds
     counts = server["durations"]
     since = [now - then for now, then in zip(counts, first.get("durations", [0] * len(counts)), strict=False)]
     counts = since if sum(since) > 0 and min(since) >= 0 else counts

@@ -14,6 +14,7 @@ from onemcp.config.settings import Settings
 from onemcp.config.state import StateDir
 from onemcp.core.spec import UpstreamSpec
 from onemcp.errors import Problem, StartError
+from onemcp.ops.logs.place import objection, stream_of
 from onemcp.upstream.opener import unfitness
 
 _FIRST_YEAR: Final = 2024
@@ -69,7 +70,7 @@ def state_folder(folder: StateDir) -> Finding:
     """Whether the state folder can be used, and by nobody else."""
     about, path = "state folder", folder.path
     present = path
-    while not present.exists() and present != present.parent:
+    while not os.access(present, os.F_OK) and present != present.parent:
         present = present.parent
     if not present.is_dir():
         return Finding(about, Grade.BAD, f"{present} is not a folder", "choose another with --state-dir")
@@ -105,12 +106,17 @@ def log_file(settings: Settings) -> Finding | None:
     if not settings.log_file:
         return None
     path = Path(settings.log_file)
-    place = path if path.exists() else path.parent
-    if not place.exists():
+    if stream_of(path) is not None:
+        return Finding("log file", Grade.OK, str(path))
+    place = path if os.access(path, os.F_OK) else path.parent
+    if not os.access(place, os.F_OK):
         return Finding("log file", Grade.BAD, f"{place} does not exist", f"mkdir -p {place}")
-    if path.is_dir() or not os.access(place, os.W_OK):
+    if place.is_dir() is (place == path) or not os.access(place, os.W_OK):
         fix = "give this user the file and its folder, or choose another with --log-file"
         return Finding("log file", Grade.BAD, f"{path} cannot be written", fix)
+    objected = objection(path)
+    if objected is not None:
+        return Finding("log file", Grade.BAD, f"{path} {objected[0]}", objected[1])
     return Finding("log file", Grade.OK, str(path))
 
 

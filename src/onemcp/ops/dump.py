@@ -16,18 +16,36 @@ _log = logging.getLogger("onemcp.dump")
 _log.setLevel(logging.INFO)  # somebody asked for it, whatever the level of the rest
 
 
-def dump(runtime: Runtime) -> None:
-    """Log a line for each upstream and for each kind of task."""
-    tasks = asyncio.all_tasks()
+class Dump:
+    """Logs a line for each upstream and for each kind of task whenever it is called."""
+
+    def __init__(self) -> None:
+        self.runtime: Runtime | None = None
+        """Set as soon as there is one."""
+
+    def __call__(self) -> None:
+        """Log."""
+        tasks = asyncio.all_tasks()
+        if self.runtime is None:
+            _log.info("dump: %d tasks, the gateway is being put together", len(tasks))
+        else:
+            _dump_upstreams(self.runtime, len(tasks))
+        _dump_tasks(tasks)
+
+
+def _dump_upstreams(runtime: Runtime, tasks: int) -> None:
     _log.info(
         "dump: %d tasks, %d calls under way, %d parked, catalog %d",
-        len(tasks),
+        tasks,
         len(runtime.backchannel),
         len(runtime.parking),
         runtime.revision,
     )
     for supervisor in runtime.pool:
         _log.info("%s: dump: %s", supervisor.spec.name, _upstream(supervisor))
+
+
+def _dump_tasks(tasks: set[asyncio.Task[Any]]) -> None:
     kinds: Counter[str] = Counter()
     names: dict[str, list[str]] = {}
     for task in tasks:

@@ -7,10 +7,11 @@ process of its own (`watchdog_main.py`) holds a pipe from the gateway and ends w
 import asyncio
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -19,6 +20,8 @@ from onemcp.upstream.watchdog_main import VARIABLE
 
 RELEASE_TIMEOUT: Final = 5.0
 """Seconds to wait for the news that nothing of an upstream is left."""
+KILL_TIMEOUT: Final = 1.0
+"""Seconds that a hard stop waits for the end of what upstreams have started."""
 _STOP_TIMEOUT: Final = 10.0
 _MIN_LIFE: Final = 1.0
 """A watchdog that dies sooner is not replaced before the next upstream starts."""
@@ -75,6 +78,7 @@ class Watchdog(AbstractAsyncContextManager["Watchdog"]):
         except TimeoutError:
             _log.warning("the watchdog did not end within %g s and is killed", _STOP_TIMEOUT)
             self._bury(process)
+        self._pids.clear()
 
     def register(self) -> str:
         """A tag for an upstream about to be started; starts the watchdog if it does not run."""
@@ -115,6 +119,22 @@ class Watchdog(AbstractAsyncContextManager["Watchdog"]):
         finally:
             self._releases.pop(tag, None)
             self._pids.pop(tag, None)
+
+    def kill(self) -> None:
+        """End all upstreams by SIGKILL and return when they are gone, or after KILL_TIMEOUT; blocks the loop meanwhile.
+
+        For the last moment of the process: nothing can be asked of the watchdog afterwards.
+        """
+        for pid in filter(None, self._pids.values()):
+            with suppress(ProcessLookupError, PermissionError):  # the latter: it has become another user's
+                os.killpg(pid, signal.SIGKILL)
+        process = self._process
+        if process is None or process.stdin is None:
+            return
+        self._say("kill\n")
+        process.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(KILL_TIMEOUT)
 
     def _start(self) -> None:
         program = Path(__file__).with_name("watchdog_main.py")

@@ -7,6 +7,7 @@ is an order, the end of stdin means that the gateway is gone:
     register SERIAL       an upstream is about to be started
     started SERIAL PID    it leads the process group PID
     release SERIAL        it has ended: end what remains of it, then answer "released SERIAL COUNT" on stdout
+    kill                  end all of them at once, without SIGTERM
 
 Every upstream is started with `ONEMCP_UPSTREAM=INSTANCE:SERIAL` in its environment, and whatever it starts inherits
 that, through setsid and double forks. On Linux processes are found by it in /proc, and by their session or group
@@ -82,6 +83,9 @@ class Ward:
                     self._groups[serial] = Group(int(pid))
                 case ["release", serial]:
                     released[serial] = None
+                case ["kill"]:
+                    self._kill(None)
+                    self._groups.clear()
         if not released:
             return []
         count = self.end(list(released))
@@ -107,12 +111,15 @@ class Ward:
         while left and time.monotonic() < until:
             time.sleep(_PAUSE)
             left = self._sweep(serials, 0)
-        for _ in range(ROUNDS):
-            if not left:
-                break
-            left = self._sweep(serials, signal.SIGKILL)
-            time.sleep(_PAUSE)
+        if left:
+            self._kill(serials)
         return count
+
+    def _kill(self, serials: list[str] | None) -> None:
+        for _ in range(ROUNDS):
+            if not self._sweep(serials, signal.SIGKILL):
+                break
+            time.sleep(_PAUSE)
 
     def _sweep(self, serials: list[str] | None, number: int) -> int:
         """Send a signal (0 for none) to every process of these upstreams; how many there are."""

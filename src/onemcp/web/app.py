@@ -3,7 +3,7 @@
 from typing import Final
 
 from onemcp.web.answers import answer_json, refuse
-from onemcp.web.guard import Guard
+from onemcp.web.guard import Guard, host_name
 from onemcp.web.health import HealthPages, is_health
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response, header
@@ -42,18 +42,17 @@ class WebApp:
 
     async def __call__(self, request: Request, response: Response) -> None:
         """Answer one request."""
-        path = request.path
-        if is_health(path):
-            self._health(request, response)
-            return
-        if path == METRICS and self._metrics is not None:
-            await self._metrics(request, response)
-            return
-        headers = request.headers
+        path, headers = request.path, request.headers
         if len(headers) != len(request.header_lines) and (twice := _twice(request)):
             refuse(response, 400, f"more than one {twice} header")
             return
         origin = headers.get(b"origin", b"")
+        if is_health(path):
+            self._probe(request, response, origin)
+            return
+        if path == METRICS and self._metrics is not None:
+            await self._metrics(request, response)
+            return
         objection = self._guard.objection(headers.get(b"host", b""), origin)
         if not objection and (_FORWARDED_HOST in headers or _FORWARDED in headers):
             objection = self._guard.objection(request.client.host.encode("latin-1"), origin)
@@ -71,6 +70,16 @@ class WebApp:
             await self._mcp(request, response, path[len(_PREFIX) : -len(_SUFFIX)])
         else:
             answer_json(response, 404, {"error": "not found", "endpoint": "/mcp"})
+
+    def _probe(self, request: Request, response: Response, origin: bytes) -> None:
+        """Probes come with the address of a pod or any other name in Host; pages come with their Origin."""
+        host = request.headers.get(b"host", b"").decode("latin-1")
+        if host and not host_name(host):
+            refuse(response, 400, "Host is no host")
+        elif origin and (objection := self._guard.objection_to_page(origin)):
+            refuse(response, 403, objection)
+        else:
+            self._health(request, response)
 
 
 def _twice(request: Request) -> str:

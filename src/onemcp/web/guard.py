@@ -4,16 +4,21 @@ Source: security best practices (MCP 2025-11-25), transports, "Security warning"
 """
 
 from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address
+from string import ascii_lowercase, digits
 from typing import Final
 from urllib.parse import urlsplit
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_ITSELF: Final = b"localhost"
 _REMEMBERED: Final = 256
 _LONG: Final = 1024
+_IN_NAMES: Final = frozenset(ascii_lowercase + digits + "-._~%!$&'()*+,;=")
+"""What a name may consist of, in lower case (RFC 3986, section 3.2.2)."""
 
 
 class Guard:
-    """Judges the Host and Origin headers of every request but those for health."""
+    """Judges the Host and Origin headers of requests."""
 
     def __init__(self, hosts: Iterable[str], origins: Iterable[str]) -> None:
         self._hosts = frozenset(host.lower() for host in hosts) | LOOPBACK
@@ -32,7 +37,13 @@ class Guard:
             self._judged[host, origin] = verdict
         return verdict
 
+    def objection_to_page(self, origin: bytes) -> str:
+        """The same for what is served under any Host: a page still has to be a known one."""
+        return self.objection(_ITSELF, origin)
+
     def _judge(self, host: str, origin: str) -> str:
+        if host and not host_name(host):
+            return f"Host {host} is none"
         if not self._knows(host):
             return f"Host {host or '(none)'} is not allowed here; start with --allowed-hosts {host_name(host) or 'NAME'} to allow it"
         if origin and origin.rstrip("/") not in self._origins and not self._is_own(origin):
@@ -52,7 +63,41 @@ class Guard:
 
 
 def host_name(host: str) -> str:
-    """The host without its port; IPv6 addresses keep their brackets."""
+    """The host without its port, in lower case; IPv6 addresses keep their brackets. Empty if it is none.
+
+    Source: RFC 9110, section 7.2; RFC 3986, section 3.2.
+    """
+    host = host.lower()
     if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+        address, bracket, port = host.partition("]")
+        name = address + bracket if bracket and _is_ipv6(address[1:]) else ""
+    else:
+        name, colon, port = host.partition(":")
+        port = colon + port
+        if not _IN_NAMES.issuperset(name):
+            return ""
+    number = port.removeprefix(":")
+    is_port = not port or (port != number and number.isascii() and (number.isdigit() or not number))
+    return name if is_port else ""
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an IPv4 address, or an IPv6 address in brackets, with or without a port."""
+    name = host_name(host)
+    return name.startswith("[") or _is_ipv4(name)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_ipv4(text: str) -> bool:
+    try:
+        IPv4Address(text)
+    except ValueError:
+        return False
+    return True

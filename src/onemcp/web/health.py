@@ -1,4 +1,4 @@
-"""The pages under `/health`: for balancers, probes and people, whatever Host and Origin they come with."""
+"""The pages under `/health`: for balancers, probes and people, whatever Host they come with."""
 
 from typing import Final
 

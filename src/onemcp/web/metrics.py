@@ -4,7 +4,7 @@ from typing import Final
 
 from onemcp.ops.metrics.metrics import Metrics
 from onemcp.web.answers import NO_STORE, answer_json
-from onemcp.web.guard import Guard, host_name
+from onemcp.web.guard import Guard, is_address
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response
 
@@ -18,7 +18,7 @@ class MetricsPage:
     """Answers scrapes.
 
     Prometheus finds its targets by address, so a Host that is an address is taken, whichever it is: no name was
-    resolved, so none can have been rebound.
+    resolved, so none can have been rebound. A page in a browser has to be a known one even then.
     """
 
     def __init__(self, metrics: Metrics, guard: Guard) -> None:
@@ -27,9 +27,12 @@ class MetricsPage:
 
     async def __call__(self, request: Request, response: Response) -> None:
         """Answer one request for the path."""
-        host = request.headers.get(b"host", b"")
-        objection = self._guard.objection(host, request.headers.get(b"origin", b""))
-        if objection and not _is_address(host.decode("latin-1")):
+        host, origin = request.headers.get(b"host", b""), request.headers.get(b"origin", b"")
+        if is_address(host.decode("latin-1")):
+            objection = self._guard.objection_to_page(origin)
+        else:
+            objection = self._guard.objection(host, origin)
+        if objection:
             answer_json(response, 403, {"error": objection})
         elif request.method not in ("GET", "HEAD"):
             response.send(405, b"", b"allow: GET, HEAD\r\n")
@@ -51,12 +54,3 @@ class MetricsApp:
             await self._page(request, response)
         else:
             answer_json(response, 404, {"error": "not found", "metrics": PATH})
-
-
-def _is_address(host: str) -> bool:
-    """Whether a Host header is an IPv4 address, or an IPv6 address in brackets, with or without a port."""
-    name = host_name(host)
-    if name.startswith("["):
-        return ":" in name
-    parts = name.split(".")
-    return len(parts) == 4 and all(part.isascii() and part.isdigit() for part in parts)

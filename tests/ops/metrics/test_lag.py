@@ -12,7 +12,8 @@ BLOCKED = 0.06
 
 async def test_a_loop_that_is_held_up_is_seen_to_be_late() -> None:
     looked = asyncio.Queue[float]()
-    with LoopLag(looked.put_nowait, interval=0.01) as lag:
+    with LoopLag(interval=0.01) as lag:
+        lag.listen(looked.put_nowait)
         await asyncio.wait_for(looked.get(), 10)
         time.sleep(BLOCKED)  # noqa: ASYNC251 - what is measured
         late = 0.0
@@ -30,7 +31,9 @@ async def test_nothing_is_late_before_the_first_look() -> None:
 
 async def test_after_the_block_it_looks_no_more() -> None:
     looked = asyncio.Queue[float]()
-    with LoopLag(looked.put_nowait, interval=0.001) as lag:
+    with LoopLag(interval=0.001) as lag:
+        lag.listen(lambda _: None)
+        lag.listen(looked.put_nowait)
         await asyncio.wait_for(looked.get(), 10)
     seen = lag.histogram.count
     await asyncio.sleep(0.02)

@@ -16,13 +16,11 @@ _REMEMBERED: Final = 120
 
 
 class LoopLag:
-    """Looks while the block runs. `on_look` hears how late each look was, in seconds; it must not raise."""
+    """Looks while the block runs."""
 
-    def __init__(
-        self, on_look: Callable[[float], None] = lambda _late: None, interval: float = INTERVAL
-    ) -> None:
+    def __init__(self, interval: float = INTERVAL) -> None:
         self.histogram = Histogram(LAG)
-        self._on_look = on_look
+        self._listeners: list[Callable[[float], None]] = []
         self._interval = interval
         self._latest: deque[float] = deque(maxlen=_REMEMBERED)
         self._loop = asyncio.get_running_loop()
@@ -41,6 +39,10 @@ class LoopLag:
         if self._timer is not None:
             self._timer.cancel()
 
+    def listen(self, listener: Callable[[float], None]) -> None:
+        """Hear how late each look was, in seconds. A listener must not block and must not raise."""
+        self._listeners.append(listener)
+
     @property
     def worst(self) -> float:
         """The latest that it was within the last 120 looks."""
@@ -54,5 +56,6 @@ class LoopLag:
         late = max(0.0, monotonic() - self._due)
         self.histogram.note(late)
         self._latest.append(late)
-        self._on_look(late)
+        for listener in self._listeners:
+            listener(late)
         self._arm()

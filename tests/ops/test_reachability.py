@@ -8,7 +8,7 @@ import pytest
 
 from onemcp.core.spec import HttpTransport, UpstreamSpec
 from onemcp.ops.checkup import Grade
-from onemcp.ops.reach import reach
+from onemcp.ops.reachability import reach
 
 pytestmark = pytest.mark.anyio
 

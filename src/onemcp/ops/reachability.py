@@ -1,4 +1,4 @@
-"""Whether upstreams on HTTP can be reached: one harmless GET each, all at once, within a bound."""
+"""Whether upstreams on HTTP, and a gateway, can be reached: one harmless GET each, all at once, within a bound."""
 
 import asyncio
 import time
@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from onemcp.core.redact import without_secrets
 from onemcp.core.spec import HttpTransport, UpstreamSpec
 from onemcp.errors import Reason, UpstreamError
+from onemcp.net.fault import HttpError
+from onemcp.net.http1 import HttpClient
+from onemcp.net.origin import Origin
 from onemcp.net.response import Response
 from onemcp.ops.checkup import Finding, Grade
 from onemcp.upstream.endpoint import EVENTS, Endpoint
+from onemcp.upstream.secrecy import learn, without_secrets_of
 
 _MAX_BODY: Final = 1024 * 1024
 _AT_ONCE: Final = 32
@@ -28,6 +31,7 @@ async def reach(specs: Sequence[UpstreamSpec], timeout: float) -> list[Finding]:
     places = asyncio.Semaphore(_AT_ONCE)
 
     async def one(spec: UpstreamSpec, transport: HttpTransport) -> Finding:
+        learn(spec, {})
         async with places:
             return await _reach(spec.name, transport, timeout)
 
@@ -42,6 +46,16 @@ async def reach(specs: Sequence[UpstreamSpec], timeout: float) -> list[Finding]:
     )
 
 
+async def gateway_at(host: str, port: int, timeout: float) -> str:
+    """The version of the gateway that answers on a port; empty if none does."""
+    try:
+        async with HttpClient(Origin("http", host.strip("[]"), port)) as client:
+            response = await client.request("GET", "/health", timeout=timeout)
+    except HttpError:
+        return ""
+    return response.header(b"x-service-version")
+
+
 async def _reach(name: str, transport: HttpTransport, timeout: float) -> Finding:
     about = f"reach {name}"
     try:
@@ -53,7 +67,7 @@ async def _reach(name: str, transport: HttpTransport, timeout: float) -> Finding
         response.close()
     except UpstreamError as error:
         fix = _FIXES.get(error.reason, "see its own log")
-        what = without_secrets(error.what).removeprefix(f"({endpoint.origin}) ")
+        what = without_secrets_of(name, error.what).removeprefix(f"({endpoint.origin}) ")
         return Finding(about, Grade.BAD, f"{endpoint.origin} {what}", fix)
     finally:
         await endpoint.aclose()
