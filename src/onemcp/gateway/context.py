@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from onemcp.core.access import ANONYMOUS, Principal, View
 from onemcp.gateway.asks import Asked
@@ -20,8 +19,7 @@ DEFAULT_LOG_LEVEL: Final = "info"
 """What a handshake-era client hears as long as it asks for nothing else."""
 
 
-@dataclass(slots=True)
-class CallContext:
+class CallContext(Struct, eq=False):  # a struct is made in a tenth of the time of a dataclass
     """Who asks, in which era and revision, and what may be seen."""
 
     era: Era

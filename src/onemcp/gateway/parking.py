@@ -12,11 +12,12 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from msgspec import Raw
+from msgspec.structs import replace
 
 from onemcp.core.access import Principal
 from onemcp.core.spec import StdioTransport, UpstreamSpec

@@ -10,14 +10,14 @@ import math
 from types import TracebackType
 from typing import Final, Self
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.streams import Event
 from onemcp.gateway.transcript import Transcript
 from onemcp.web.http.response import JSON, Response
 from onemcp.wire import sse
-from onemcp.wire.envelope import one_line
+from onemcp.wire.envelope import ABSENT, one_line
 
 PATIENCE: Final = 10.0
 KEEP_ALIVE: Final = 15.0
@@ -42,43 +42,30 @@ def opening(revision: str, event_id: str) -> bytes:
     return sse.encode(b"", id=event_id, retry=RETRY) if revision >= _PRIMED else sse.COMMENT
 
 
-class Exchange:
+class Exchange(Struct, eq=False):
     """The response side of one POST."""
 
-    request_id: Raw
+    _response: Response
+    _spoke: float
+    """When the client last saw a sign of us; at first, when the request began."""
+    takes_json: bool
+    """The client takes a JSON document for an answer."""
+    takes_stream: bool
+    """It takes an event stream."""
+    _streaming: bool = False
+    headers: bytes = b""
+    """Further header lines of the answer."""
+    context: CallContext | None = None
+    """The request of a session while it is answered, whose client may come back for the rest; None for others."""
+    request_id: Raw = ABSENT
     """The id of the request; set together with `context`."""
-
-    __slots__ = (
-        "_response",
-        "_spoke",
-        "_streaming",
-        "context",
-        "headers",
-        "request_id",
-        "streams_only",
-        "takes_stream",
-        "transcript",
-    )
-
-    def __init__(self, response: Response, now: float, *, takes_json: bool, takes_stream: bool) -> None:
-        self._response = response
-        self._streaming = False
-        self._spoke = now
-        self.takes_stream = takes_stream
-        """The client takes an event stream for an answer."""
-        self.streams_only = not takes_json
-        """It takes nothing else."""
-        self.headers = b""
-        """Further header lines of the answer."""
-        self.context: CallContext | None = None
-        """The request of a session while it is answered, whose client may come back for the rest; None for others."""
-        self.transcript: Transcript | None = None
-        """What is kept of the stream."""
+    transcript: Transcript | None = None
+    """What is kept of the stream."""
 
     def finish(self, message: bytes, status: int = 200) -> None:
         """Send the answer, in whichever form the response has taken."""
         if not self._streaming:
-            if not self.streams_only:
+            if self.takes_json:
                 self._response.send(status, message, JSON + self.headers)
                 return
             self._open()
@@ -96,6 +83,12 @@ class Exchange:
             self._response.end()
         else:
             self._response.send(202, b"", self.headers)
+
+    def let_go(self) -> None:
+        """The request is over; what is kept of its stream stays for a client that comes back."""
+        self.context = None  # each holds the other: only the collector would find them
+        if self.transcript is not None:
+            self.transcript.close()
 
     def leave(self) -> None:
         """Somebody else writes the response from here on, and keeps it alive."""
@@ -170,6 +163,10 @@ class SlowExchanges:
 
     def __init__(self) -> None:
         self._open: set[Exchange] = set()
+        self.add = self._open.add
+        """An exchange whose client takes event streams has begun."""
+        self.remove = self._open.discard
+        """It has ended."""
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -184,14 +181,6 @@ class SlowExchanges:
         """Stop looking."""
         if self._timer is not None:
             self._timer.cancel()
-
-    def add(self, exchange: Exchange) -> None:
-        """An exchange whose client takes event streams has begun."""
-        self._open.add(exchange)
-
-    def remove(self, exchange: Exchange) -> None:
-        """It has ended."""
-        self._open.discard(exchange)
 
     def _look(self) -> None:
         now = self._loop.time()

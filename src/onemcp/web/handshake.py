@@ -16,7 +16,7 @@ from onemcp.gateway.sessions import Session, Sessions
 from onemcp.gateway.streams import Stream
 from onemcp.gateway.trail import Trail, following
 from onemcp.ops.drain import Drain, overdue
-from onemcp.web.answers import failed, failed_upstream, refuse, refuse_new
+from onemcp.web.answers import answered, failed, refuse, refuse_new
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response, header
 from onemcp.web.listening import Listening
@@ -73,32 +73,30 @@ class Handshake:
             self._note(session, envelope)
             post.response.send(202)
             return
+        response, exchange = post.response, post.exchange
         context = self._posted(session, post)
-        response = post.response
         trail = response.trail
         trail.context, trail.envelope = context, envelope
         task = context.task = response.task
-        exchange = post.exchange
         if exchange.takes_stream:
-            exchange.context = context
-            exchange.request_id = envelope.id
+            exchange.context, exchange.request_id = context, envelope.id
             context.emit = exchange.emit
             context.log_level = session.log_level or DEFAULT_LOG_LEVEL
         key = session.calls.begin(envelope.id, task)
         try:
-            message = await self._reply(response, context, envelope)
+            reply = await self._dispatcher.dispatch(context, envelope)
             if session.dirty:
                 await self._sessions.save(session)
+        except RpcError as error:
+            exchange.finish(failed(response, envelope.id, error))
         except asyncio.CancelledError:
             if not self._is_ended(post, session, key, envelope):
                 raise
         else:
-            exchange.finish(message)
+            exchange.finish(answered(response, envelope.id, reply))
         finally:
             session.calls.end(key)
-            exchange.context = None  # each holds the other: only the collector would find them
-            if exchange.transcript is not None:
-                exchange.transcript.close()
+            exchange.let_go()
 
     def _is_ended(self, post: Post, session: Session, key: bytes, envelope: Envelope) -> bool:
         """Whether it was cancelled by its client, or because the gateway stops; then what there is to say is said."""
@@ -158,15 +156,6 @@ class Handshake:
         if PARENT in post.request.headers:
             take_trace(context, post.request)
         return context
-
-    async def _reply(self, response: Response, context: CallContext, envelope: Envelope) -> bytes:
-        try:
-            reply = await self._dispatcher.dispatch(context, envelope)
-        except RpcError as error:
-            return failed(response, envelope.id, error)
-        if reply.error is not ABSENT:
-            return failed_upstream(response, envelope.id, reply.error)
-        return success(envelope.id, reply.result)
 
     async def _initialize(self, post: Post, envelope: Envelope) -> None:
         post.response.trail.envelope = envelope
@@ -228,7 +217,10 @@ class Handshake:
             task = context.task = _present_task()
             key = session.calls.begin(envelope.id, task)
             try:
-                return await self._reply(post.response, context, envelope)
+                reply = await self._dispatcher.dispatch(context, envelope)
+                return answered(post.response, envelope.id, reply)
+            except RpcError as error:
+                return failed(post.response, envelope.id, error)
             except asyncio.CancelledError:
                 if not session.calls.absorbed(key, task):
                     raise
