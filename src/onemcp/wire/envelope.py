@@ -67,8 +67,8 @@ def parse(data: bytes) -> Envelope:
         raise RpcError(PARSE_ERROR, f"not JSON: {error}", status=400) from None
     if envelope.jsonrpc != "2.0":
         raise RpcError(INVALID_REQUEST, 'not a JSON-RPC message: "jsonrpc" is not "2.0"', status=400)
-    if envelope.id is not ABSENT and not _is_id(bytes(envelope.id)):
-        if envelope.method or bytes(envelope.id) != b"null":
+    if envelope.id is not ABSENT and not _is_id(request_id := bytes(envelope.id)):
+        if envelope.method or request_id != b"null":
             raise RpcError(
                 INVALID_REQUEST,
                 f"a request id is a string or an integer of at most {MAX_ID} bytes",
@@ -82,12 +82,13 @@ def parse(data: bytes) -> Envelope:
 def _is_id(raw: bytes) -> bool:
     if len(raw) > MAX_ID:
         return False
-    return raw[:1] == b'"' or (raw[-1:].isdigit() and raw.lstrip(b"-").isdigit())
+    return raw.isdigit() or raw[:1] == b'"' or (raw[-1:].isdigit() and raw.lstrip(b"-").isdigit())
 
 
 def is_batch(data: bytes) -> bool:
     """Whether the text is a JSON array, by its first character that is not white space."""
-    return data[:1] == b"[" or data.lstrip(b" \t\r\n")[:1] == b"["
+    first = data[:1]
+    return first == b"[" or (first != b"{" and data.lstrip(b" \t\r\n")[:1] == b"[")
 
 
 def parse_batch(data: bytes) -> list[bytes]:
