@@ -106,8 +106,8 @@ async def test_what_goes_on_after_a_request_is_not_about_it() -> None:
 @pytest.mark.anyio
 async def test_an_ended_trail_holds_no_context_and_no_cycle_is_left() -> None:
     async def answer() -> "weakref.ref[Trail]":
-        class Watched(Trail, weakref=True):
-            pass
+        class Watched(Trail):
+            __slots__ = ("__weakref__",)
 
         trail = Watched()
         TRAIL.set(trail)

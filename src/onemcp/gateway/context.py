@@ -31,15 +31,15 @@ class CallContext(Struct, eq=False):  # a struct is made in a tenth of the time 
     """The one upstream that is asked alone (`/servers/<name>/mcp`); empty for all."""
     paged: bool = False
     """Whether lists come in pages."""
-    principal: Principal = ANONYMOUS
+    task: asyncio.Task[Any] | None = None
+    """The task that answers it, for whoever may have to end it."""
     emit: Emit | None = None
     """Sends messages to the client while this request is answered; None where it takes none."""
     log_level: str = ""
     """The log messages that the client asked for with this request or before; empty for none."""
-    task: asyncio.Task[Any] | None = None
-    """The task that answers it, for whoever may have to end it."""
     headers: Mapping[bytes, bytes] | None = None
     """The HTTP headers of a stateless-era request, which must agree with its arguments."""
+    principal: Principal = ANONYMOUS
     upstream: str = ""
     """The upstream that it is forwarded to; empty as long as that is not known, and if there is none."""
     asks: Asked | None = None

@@ -69,29 +69,36 @@ class Dispatcher:
             "server/discover": self._discover,
         }
 
-    async def dispatch(self, ctx: CallContext, envelope: Envelope) -> Reply:
+    async def dispatch(
+        self, ctx: CallContext, envelope: Envelope, params: dict[str, Raw] | None = None
+    ) -> Reply:
         """The answer to a request; how it ended and how long it took are counted.
+
+        `params` are the envelope's, where they have been opened already; they may be changed.
 
         Raises:
             RpcError: what the client gets instead.
         """
         meter = self._runtime.meter
         if meter is None:
-            return await self._answer(ctx, envelope)
+            return await self._answer(ctx, envelope, params)
         began = perf_counter()
         try:
-            reply = await self._answer(ctx, envelope)
+            reply = await self._answer(ctx, envelope, params)
         except BaseException as error:
             _count_failure(meter, ctx, envelope.method, error, perf_counter() - began)
             raise
         meter.call(ctx.upstream, envelope.method, outcome_of(reply, ctx.era), perf_counter() - began)
         return reply
 
-    def _answer(self, ctx: CallContext, envelope: Envelope) -> Awaitable[Reply]:
+    def _answer(
+        self, ctx: CallContext, envelope: Envelope, params: dict[str, Raw] | None
+    ) -> Awaitable[Reply]:
         method = envelope.method
         if ctx.endpoint:
             self._named(ctx)
-        params = open_object(envelope.params)
+        if params is None:
+            params = open_object(envelope.params)
         if ctx.trace or "_meta" in params:
             carry(ctx, params)
         if method in NAMED:

@@ -26,7 +26,7 @@ from onemcp.gateway.runtime import Runtime
 from onemcp.upstream.channel import Reply, Request
 from onemcp.upstream.connection import Connection
 from onemcp.upstream.supervisor import Supervisor
-from onemcp.wire.envelope import ABSENT, INTERNAL_ERROR, encode, open_object, text
+from onemcp.wire.envelope import ABSENT, INTERNAL_ERROR, encode, mentions, open_object, text
 from onemcp.wire.inbound import HEADER_MISMATCH
 from onemcp.wire.inputs import INPUT_REQUIRED, STATE, url_elicitations
 from onemcp.wire.param_headers import check_params, param_values
@@ -156,7 +156,7 @@ class Relay:
             raise as_rpc_error(error) from error
         if ctx.era is _STATELESS:
             if reply.error is not ABSENT or (
-                connection.era is _STATELESS and INPUT_REQUIRED in bytes(reply.result)
+                connection.era is _STATELESS and mentions(reply.result, INPUT_REQUIRED)
             ):
                 asking = self._rounds.asking(_subject(ctx, method, params, route), connection.era, reply)
                 if asking is not None:
@@ -231,7 +231,7 @@ class Relay:
             catalog = self._runtime.catalog_of(ctx)
             if catalog.qualified and (relist := relisted(catalog, route.upstream)) is not None:
                 result = rewrite_uris(result, relist)
-            if ctx.session is not None and _URI in bytes(result):
+            if ctx.session is not None and mentions(result, _URI):
                 ctx.session.note_given(uris_in(result), route.upstream)
         return Reply(result, ABSENT)
 
@@ -259,7 +259,7 @@ def _watch_progress(params: dict[str, Raw], call: Call, *, is_heard: bool) -> No
     None is asked for that could not be passed on: another client might have the same token.
     """
     meta = params["_meta"]
-    if _PROGRESS in bytes(meta):
+    if mentions(meta, _PROGRESS):
         members = open_object(meta)
         token = members.pop(TOKEN, None)
         if token is None:

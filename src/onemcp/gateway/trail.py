@@ -12,7 +12,6 @@ from itertools import count
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
 from onemcp.core.trace import TRACEPARENT, is_parent, span_id, trace_id
 from onemcp.errors import RpcError
@@ -31,18 +30,20 @@ _prefix = os.urandom(4).hex()
 _numbers = count(1)
 
 
-class Trail(Struct, eq=False):
+class Trail:
     """One request, from its first byte to its answer. What outlives it finds nothing here any more."""
 
-    headers: Mapping[bytes, bytes] = _NO_HEADERS
-    """Those of HTTP, by lower-case name."""
-    _id: str = ""
-    """The request id, once somebody has asked for it; given for a part of a request that has one."""
-    context: CallContext | None = None
-    """Who asks; None as long as that is not known."""
-    envelope: Envelope | None = None
-    """What is asked; None as long as it was not read."""
-    is_over: bool = False
+    __slots__ = ("_id", "context", "envelope", "headers", "is_over")
+
+    def __init__(self, headers: Mapping[bytes, bytes] = _NO_HEADERS, request_id: str = "") -> None:
+        """`headers` are those of HTTP, by lower-case name; `request_id` is for a part of a request that has one."""
+        self._id = request_id
+        self.headers = headers
+        self.context: CallContext | None = None
+        """Who asks; None as long as that is not known."""
+        self.envelope: Envelope | None = None
+        """What is asked; None as long as it was not read."""
+        self.is_over = False
 
     @property
     def id(self) -> str:

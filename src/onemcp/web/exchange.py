@@ -10,14 +10,14 @@ import math
 from types import TracebackType
 from typing import Final, Self
 
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.streams import Event
 from onemcp.gateway.transcript import Transcript
 from onemcp.web.http.response import JSON, Response
 from onemcp.wire import sse
-from onemcp.wire.envelope import ABSENT, one_line
+from onemcp.wire.envelope import one_line
 
 PATIENCE: Final = 10.0
 KEEP_ALIVE: Final = 15.0
@@ -42,25 +42,38 @@ def opening(revision: str, event_id: str) -> bytes:
     return sse.encode(b"", id=event_id, retry=RETRY) if revision >= _PRIMED else sse.COMMENT
 
 
-class Exchange(Struct, eq=False):
+class Exchange:
     """The response side of one POST."""
 
-    _response: Response
-    _spoke: float
-    """When the client last saw a sign of us; at first, when the request began."""
-    takes_json: bool
-    """The client takes a JSON document for an answer."""
-    takes_stream: bool
-    """It takes an event stream."""
-    _streaming: bool = False
-    headers: bytes = b""
-    """Further header lines of the answer."""
-    context: CallContext | None = None
-    """The request of a session while it is answered, whose client may come back for the rest; None for others."""
-    request_id: Raw = ABSENT
+    request_id: Raw
     """The id of the request; set together with `context`."""
-    transcript: Transcript | None = None
-    """What is kept of the stream."""
+
+    __slots__ = (
+        "_response",
+        "_spoke",
+        "_streaming",
+        "context",
+        "headers",
+        "request_id",
+        "takes_json",
+        "takes_stream",
+        "transcript",
+    )
+
+    def __init__(self, response: Response, now: float, *, takes_json: bool, takes_stream: bool) -> None:
+        self._response = response
+        self._streaming = False
+        self._spoke = now
+        self.takes_json = takes_json
+        """The client takes a JSON document for an answer."""
+        self.takes_stream = takes_stream
+        """It takes an event stream."""
+        self.headers = b""
+        """Further header lines of the answer."""
+        self.context: CallContext | None = None
+        """The request of a session while it is answered, whose client may come back for the rest; None for others."""
+        self.transcript: Transcript | None = None
+        """What is kept of the stream."""
 
     def finish(self, message: bytes, status: int = 200) -> None:
         """Send the answer, in whichever form the response has taken."""

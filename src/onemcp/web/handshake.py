@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from onemcp.errors import RpcError
 from onemcp.gateway.calls import CANCELLED
-from onemcp.gateway.context import DEFAULT_LOG_LEVEL, CallContext
+from onemcp.gateway.context import DEFAULT_LOG_LEVEL, CallContext, Emit
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.owned import ROOTS_CHANGED
 from onemcp.gateway.runtime import Runtime
@@ -40,6 +40,7 @@ from onemcp.wire.translate import VERSION_KEY
 MAX_BATCH: Final = 100
 SESSION_HEADER: Final = b"mcp-session-id"
 
+_HANDSHAKE: Final = Era.HANDSHAKE
 _METADATA_HINT: Final = VERSION_KEY.encode()
 _NO_SESSION: Final = "no Mcp-Session-Id header: send an initialize request first"
 _UNKNOWN_SESSION: Final = "Session not found: it has ended or expired; send an initialize request"
@@ -74,14 +75,12 @@ class Handshake:
             post.response.send(202)
             return
         response, exchange = post.response, post.exchange
-        context = self._posted(session, post)
+        task = response.task
+        context = self._posted(session, post, task, exchange.emit if exchange.takes_stream else None)
         trail = response.trail
         trail.context, trail.envelope = context, envelope
-        task = context.task = response.task
         if exchange.takes_stream:
             exchange.context, exchange.request_id = context, envelope.id
-            context.emit = exchange.emit
-            context.log_level = session.log_level or DEFAULT_LOG_LEVEL
         key = session.calls.begin(envelope.id, task)
         try:
             reply = await self._dispatcher.dispatch(context, envelope)
@@ -150,9 +149,24 @@ class Handshake:
             Era.HANDSHAKE, session.revision, narrowing.view, session, endpoint, narrowing.paged
         )
 
-    def _posted(self, session: Session, post: Post) -> CallContext:
+    def _posted(
+        self, session: Session, post: Post, task: asyncio.Task[Any], emit: Emit | None = None
+    ) -> CallContext:
         """The context of what is in a POST."""
-        context = self._context(session, post.narrowing, post.endpoint)
+        narrowing = post.narrowing
+        level = (session.log_level or DEFAULT_LOG_LEVEL) if emit is not None else ""
+        # All at once: setting an attribute of a struct later takes longer than giving it here.
+        context = CallContext(
+            _HANDSHAKE,
+            session.revision,
+            narrowing.view,
+            session,
+            post.endpoint,
+            narrowing.paged,
+            task,
+            emit,
+            level,
+        )
         if PARENT in post.request.headers:
             take_trace(context, post.request)
         return context
@@ -212,9 +226,9 @@ class Handshake:
             misplaced = RpcError(INVALID_REQUEST, "initialize may not be in a batch")
             return failed(post.response, envelope.id, misplaced)
         with following(Trail(post.request.headers, post.response.trail.id)) as trail:
-            context = self._posted(session, post)
+            task = _present_task()
+            context = self._posted(session, post, task)
             trail.context, trail.envelope = context, envelope
-            task = context.task = _present_task()
             key = session.calls.begin(envelope.id, task)
             try:
                 reply = await self._dispatcher.dispatch(context, envelope)

@@ -83,7 +83,7 @@ class McpEndpoint:
             refuse(response, 415, "Content-Type must be application/json")
             return
         began = self._loop.time()
-        exchange = Exchange(response, began, takes_json, takes_stream)
+        exchange = Exchange(response, began, takes_json=takes_json, takes_stream=takes_stream)
         if takes_stream:
             self._slow.add(exchange)
         task = response.task
