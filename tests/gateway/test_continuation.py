@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from onemcp.core.access import Principal, View
 from onemcp.core.catalog import Route
@@ -42,9 +42,9 @@ def test_a_state_opens_to_what_it_was(continuations: Continuations) -> None:
 
 
 FOREIGN = [
-    replace(SUBJECT, ctx=replace(CTX, endpoint="a")),
-    replace(SUBJECT, ctx=replace(CTX, principal=Principal(subject="somebody"))),
-    replace(SUBJECT, ctx=replace(CTX, principal=Principal(client_id="else"))),
+    replace(SUBJECT, ctx=structs.replace(CTX, endpoint="a")),
+    replace(SUBJECT, ctx=structs.replace(CTX, principal=Principal(subject="somebody"))),
+    replace(SUBJECT, ctx=structs.replace(CTX, principal=Principal(client_id="else"))),
     replace(SUBJECT, method="prompts/get"),
     replace(SUBJECT, route=Route("b", "t", Raw(b'"t"'), "b_1mcp_t")),
     replace(SUBJECT, route=Route("a", "u", Raw(b'"u"'), "a_1mcp_u")),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from msgspec import Raw
+from msgspec import Raw, structs
 from tests.gateway.conftest import Running
 from tests.support.channels import ScriptedChannel, Upstreams, handshake, spec, until
 
@@ -232,7 +232,7 @@ async def test_what_a_session_s_own_connection_offers_is_listed_to_that_session_
         await call(runtime, of(mine))
         assert names(runtime, of(mine)) == ["a_1mcp_t", "a_1mcp_secret"]
         assert names(runtime, of(other)) == ["a_1mcp_t"]
-        assert names(runtime, replace(of(mine), endpoint="a")) == ["t", "secret"]
+        assert names(runtime, structs.replace(of(mine), endpoint="a")) == ["t", "secret"]
         params = encode({"name": "a_1mcp_secret"})
         reply = await Dispatcher(runtime).dispatch(
             of(mine), Envelope(method="tools/call", params=Raw(params))

@@ -19,10 +19,10 @@ from msgspec import Raw
 from onemcp.core.access import View
 from onemcp.errors import RpcError
 from onemcp.gateway.asks import Respond, not_offered, refusal
-from onemcp.gateway.call import LONGEST, MESSAGE, PROGRESS, TOKEN, Call, Source, members, own_answer
+from onemcp.gateway.call import LONGEST, MESSAGE, PROGRESS, TOKEN, Call, members, own_answer
 from onemcp.gateway.calls import CANCELLED
 from onemcp.gateway.context import DEFAULT_LOG_LEVEL, CallContext
-from onemcp.gateway.echoes import Echoes
+from onemcp.gateway.line import Line, Owner, Source
 from onemcp.gateway.sessions import Session
 from onemcp.upstream.supervisor import Supervisor
 from onemcp.wire.envelope import ABSENT, METHOD_NOT_FOUND, Envelope, notification
@@ -54,13 +54,12 @@ class Backchannel:
     """Knows which client waits for which message."""
 
     def __init__(self) -> None:
-        self._calls: dict[Source, set[Call]] = {}
+        self._lines: dict[Source, Line[Call]] = {}
         self._watched: dict[int, Call] = {}
         self._elicited: dict[tuple[Source, bytes], Session] = {}
         self._outside: dict[Supervisor, Call] = {}
         self.session_of: Callable[[Source], Session | None] = lambda _: None
         """The session that alone uses a connection, if it is one session's own."""
-        self._echoes = Echoes()
         self._tokens = count(1)
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -70,41 +69,50 @@ class Backchannel:
 
     def __len__(self) -> int:
         """Calls under way, without those that nobody waits for."""
-        return sum(not call.is_given_up for calls in self._calls.values() for call in calls)
+        return sum(not call.is_given_up for line in self._lines.values() for call in line.calls)
 
     def under_way(self) -> Counter[str]:
         """How many calls are under way to each upstream, over whichever of its connections."""
         counts: Counter[str] = Counter()
-        for source, calls in self._calls.items():
-            counts[str(source)] += len(calls)
+        for source, line in self._lines.items():
+            counts[str(source)] += len(line.calls)
         return counts
 
     def is_busy(self, source: Source) -> bool:
         """Whether a call is under way on this connection."""
-        return bool(self._calls.get(source))
+        return bool(self._calls(source))
 
     def begin(self, source: Source, ctx: CallContext, respond: Respond, timeout: float) -> Call:
         """A call to an upstream begins, which has `timeout` seconds from here and from each sign of progress."""
-        call = Call(self, source, ctx, respond, timeout)
-        if self._timer is None:
-            self._timer = self._loop.call_later(TICK, self._check_deadlines)
-        calls = self._calls.get(source)
-        if calls is None:
-            calls = self._calls[source] = set()
-        calls.add(call)
+        line = self._lines.get(source) or self._open(source)
+        now = self.time()
+        call = Call(self, line, ctx, respond, timeout, now, now + timeout)
+        line.calls.add(call)
         return call
+
+    def _open(self, source: Source) -> Line[Call]:
+        """A line for a connection that had none; it is there as long as it knows anything."""
+        if self._timer is None:
+            self._timer = self._loop.call_later(TICK, self._look)
+        line = self._lines[source] = Line[Call](source)
+        return line
+
+    def _calls(self, source: Source) -> Collection[Call]:
+        line = self._lines.get(source)
+        return line.calls if line is not None else ()
 
     def end(self, call: Call) -> None:
         """It is over; nothing about it is heard any more."""
         if call.asked or call.own:
             self.give_up(call)
-        self._echoes.answered(call.source, call.owner, self.time())
-        self.forget(call)
+        line = call.line
+        line.answered[call.owner] = self.time()
+        line.calls.discard(call)
 
     def give_up(self, call: Call) -> None:
         """Nobody waits for it any more. Until it is forgotten, what its upstream says may still be about it."""
         if call.asked:
-            call.close(other for other in self._calls[call.source] if other is not call)
+            call.close(other for other in call.line.calls if other is not call)
             call.asked = None
         if call.own:
             del self._watched[call.own]
@@ -112,24 +120,25 @@ class Backchannel:
 
     def forget(self, call: Call) -> None:
         """Nothing that comes is about this call."""
-        calls = self._calls[call.source]
-        calls.discard(call)
-        if not calls:
-            del self._calls[call.source]
+        call.line.calls.discard(call)
 
     def close(self) -> None:
         """Look after no deadlines any more."""
         if self._timer is not None:
             self._timer.cancel()
 
-    def _check_deadlines(self) -> None:
+    def _look(self) -> None:
+        """End the calls whose time is over, and forget what is no moment ago any more."""
         self._timer = None
-        now = self._loop.time()
-        for call in [call for calls in self._calls.values() for call in calls]:
-            call.check_deadline(now)
-        self._echoes.prune(now)
-        if self._calls:
-            self._timer = self._loop.call_later(TICK, self._check_deadlines)
+        now = self.time()
+        for source, line in list(self._lines.items()):
+            for call in list(line.calls):
+                call.check_deadline(now)
+            line.prune(now)
+            if line.is_blank:
+                del self._lines[source]
+        if self._lines:
+            self._timer = self._loop.call_later(TICK, self._look)
 
     def claim(self, call: Call) -> int:
         """A fresh token for the progress of a call."""
@@ -143,7 +152,7 @@ class Backchannel:
             self._take_request(source, envelope, respond)
         elif envelope.method == CANCELLED:
             requested = members(envelope.params).get("requestId", ABSENT)
-            calls = (*self._calls.get(source, ()), *self._alone(source, respond))
+            calls = (*self._calls(source), *self._alone(source, respond))
             any(call.withdraw(requested) for call in calls)
         elif envelope.method == PROGRESS:
             self._take_progress(source, envelope)
@@ -176,7 +185,7 @@ class Backchannel:
                 for call in calls:
                     call.belongs(key)
             return
-        what = _SEVERAL if source in self._calls else _NO_CALL
+        what = _SEVERAL if self._calls(source) else _NO_CALL
         respond(refusal(envelope, why or RpcError(METHOD_NOT_FOUND, what)))
 
     def expect(self, source: Source, elicitation: Raw, session: Session) -> None:
@@ -195,7 +204,7 @@ class Backchannel:
             self.unclaimed += 1
             return
         message = notification(ELICITED, bytes(envelope.params))
-        asking = (call for call in self._calls.get(source, ()) if call.asked and call.asks is session.asks)
+        asking = (call for call in self._calls(source) if call.asked and call.asks is session.asks)
         if not any(call.tell(message) for call in asking):
             session.tell(str(source), message)
 
@@ -212,11 +221,12 @@ class Backchannel:
 
         None, if they are several clients', or if another client's call was answered on this connection a moment ago.
         """
-        calls = self._calls.get(source) or self._alone(source, respond)
+        calls = self._calls(source) or self._alone(source, respond)
         if not calls or not _are_one_client_s(calls):
             return ()
         first = max(calls, key=lambda call: call.is_heard)
-        if self._echoes.of_others(source, first.owner, self.time()):
+        line = self._lines.get(source)
+        if line is not None and line.echoes_of_others(first.owner, self.time()):
             return ()
         return [first, *(call for call in calls if call is not first)]
 
@@ -235,7 +245,7 @@ class Backchannel:
         if call is None:
             ctx = CallContext(Era.HANDSHAKE, session.revision, View(), session)
             ctx.emit = lambda message: _tell(session, message)
-            call = self._outside[source] = Call(self, source, ctx, respond, LONGEST)
+            call = self._outside[source] = Call(self, Line(source), ctx, respond, LONGEST, 0.0, LONGEST)
         call.attend(respond, session.log_level or DEFAULT_LOG_LEVEL)
         return (call,)
 
@@ -250,9 +260,9 @@ def _tell(session: Session, message: bytes) -> bool:
 
 def _are_one_client_s(calls: Collection[Call]) -> bool:
     """Whether all of these belong to one session, or there is one only."""
-    owner = 0
+    owner: Owner | None = None
     for call in calls:
-        if not owner:
+        if owner is None:
             owner = call.owner
         elif call.owner != owner or not call.is_session_s:
             return False

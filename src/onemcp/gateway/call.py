@@ -1,15 +1,16 @@
 """One call under way, as far as messages about it go: who may be told, who may be asked, and until when."""
 
-from collections.abc import Hashable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from onemcp.errors import RpcError
 from onemcp.gateway.asks import GONE, NO_CLIENT, UNDECLARED, Asked, Respond, not_offered, refusal
 from onemcp.gateway.context import CallContext
+from onemcp.gateway.line import Line, Owner, Source
 from onemcp.upstream.supervisor import Supervisor
 from onemcp.wire.capabilities import Required, required
 from onemcp.wire.envelope import Envelope, encode, notification, open_object, success
@@ -31,55 +32,39 @@ LONGEST: Final = 3600.0
 """Seconds that no call outlasts, whatever progress it shows."""
 TOKEN: Final = "progressToken"  # noqa: S105 - the protocol's word for a name, not a secret
 
-Source = Hashable
-"""The connection that a message comes from, told apart by identity; its `str` is the upstream's name."""
 
-
-class Call:
+class Call(Struct, eq=False):
     """One call under way, as far as messages about it go."""
 
-    __slots__ = (
-        "_backchannel",
-        "_began",
-        "_ctx",
-        "_timeout",
-        "asked",
-        "deadline",
-        "is_given_up",
-        "is_overdue",
-        "lacking",
-        "lingers_until",
-        "own",
-        "patient_until",
-        "respond",
-        "source",
-    )
+    _backchannel: "Backchannel"
+    line: Line["Call"]
+    """Where it is under way."""
+    _ctx: CallContext
+    respond: Respond
+    """Answers a request of the upstream."""
+    _timeout: float
+    """Seconds that it has from its beginning, and from each sign of progress."""
+    _began: float
+    deadline: float
+    own: int = 0
+    """Our progress token; 0 if the client asked for no progress."""
+    is_given_up: bool = False
+    """Nobody waits for it any more."""
+    is_overdue: bool = False
+    """It was ended because its time was over."""
+    asked: set[bytes] | None = None
+    """The questions that were put to its client."""
+    patient_until: float = 0.0
+    """How long its time stands still because of them."""
+    lingers_until: float = 0.0
+    """How long what comes may be about it, once it was given up."""
+    lacking: Required | None = None
+    """What was asked for in it and its stateless client has not declared."""
 
-    def __init__(
-        self, backchannel: "Backchannel", source: Source, ctx: CallContext, respond: Respond, timeout: float
-    ) -> None:
-        self._backchannel = backchannel
-        self._ctx = ctx
-        self._began = began = backchannel.time()
-        self._timeout = timeout
-        self.deadline = began + timeout
-        self.source = source
-        self.respond = respond
-        """Answers a request of the upstream."""
-        self.own = 0
-        """Our progress token; 0 if the client asked for no progress."""
-        self.is_given_up = False
-        """Nobody waits for it any more."""
-        self.is_overdue = False
-        """It was ended because its time was over."""
-        self.asked: set[bytes] | None = None
-        """The questions that were put to its client."""
-        self.patient_until = 0.0
-        """How long its time stands still because of them."""
-        self.lingers_until = 0.0
-        """How long what comes may be about it, once it was given up."""
-        self.lacking: Required | None = None
-        """What was asked for in it and its stateless client has not declared."""
+    @property
+    def source(self) -> Source:
+        """The connection that it is under way on."""
+        return self.line.source
 
     @property
     def asks(self) -> Asked:
@@ -200,10 +185,9 @@ class Call:
         self._ctx = replace(self._ctx, emit=None, task=None, asks=asks)
 
     @property
-    def owner(self) -> int:
-        """Whose call it is, told apart by identity: a session, or the principal of a stateless client."""
-        ctx = self._ctx
-        return id(ctx.session) if ctx.session is not None else id(ctx.principal)
+    def owner(self) -> Owner:
+        """Whose call it is: a session, or the principal of a stateless client."""
+        return self._ctx.session or self._ctx.principal
 
     @property
     def is_session_s(self) -> bool:

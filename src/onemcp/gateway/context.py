@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from onemcp.core.access import ANONYMOUS, Principal, View
 from onemcp.gateway.asks import Asked
@@ -20,8 +19,7 @@ DEFAULT_LOG_LEVEL: Final = "info"
 """What a handshake-era client hears as long as it asks for nothing else."""
 
 
-@dataclass(slots=True)
-class CallContext:
+class CallContext(Struct, eq=False):  # a struct is made in a tenth of the time of a dataclass
     """Who asks, in which era and revision, and what may be seen."""
 
     era: Era
@@ -33,15 +31,15 @@ class CallContext:
     """The one upstream that is asked alone (`/servers/<name>/mcp`); empty for all."""
     paged: bool = False
     """Whether lists come in pages."""
-    principal: Principal = ANONYMOUS
+    task: asyncio.Task[Any] | None = None
+    """The task that answers it, for whoever may have to end it."""
     emit: Emit | None = None
     """Sends messages to the client while this request is answered; None where it takes none."""
     log_level: str = ""
     """The log messages that the client asked for with this request or before; empty for none."""
-    task: asyncio.Task[Any] | None = None
-    """The task that answers it, for whoever may have to end it."""
     headers: Mapping[bytes, bytes] | None = None
     """The HTTP headers of a stateless-era request, which must agree with its arguments."""
+    principal: Principal = ANONYMOUS
     upstream: str = ""
     """The upstream that it is forwarded to; empty as long as that is not known, and if there is none."""
     asks: Asked | None = None

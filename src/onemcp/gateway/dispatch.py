@@ -1,7 +1,7 @@
 """The dispatcher: every request that a client can make, by method, whatever edge it came through."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from onemcp.errors import RpcError, UpstreamError
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.failures import as_rpc_error
 from onemcp.gateway.lists import LISTINGS, Lists
-from onemcp.gateway.meter import BROKEN, CANCELLED, Meter, outcome_of, outcome_of_error
+from onemcp.gateway.meter import BROKEN, CANCELLED, OK, Meter, outcome_of, outcome_of_error
 from onemcp.gateway.relay import NAMED, Relay
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.tracing import carry
@@ -69,24 +69,44 @@ class Dispatcher:
             "server/discover": self._discover,
         }
 
-    def dispatch(self, ctx: CallContext, envelope: Envelope) -> Coroutine[Any, Any, Reply]:
-        """The answer to a request.
+    async def dispatch(
+        self, ctx: CallContext, envelope: Envelope, params: dict[str, Raw] | None = None
+    ) -> Reply:
+        """The answer to a request; how it ended and how long it took are counted.
+
+        `params` are the envelope's, where they have been opened already; they may be changed.
 
         Raises:
             RpcError: what the client gets instead.
         """
-        meter, answering = self._runtime.meter, self._answer(ctx, envelope)
-        return answering if meter is None else _measured(meter, ctx, envelope.method, answering)
+        meter = self._runtime.meter
+        if meter is None:
+            return await self._answer(ctx, envelope, params)
+        began = perf_counter()
+        try:
+            reply = await self._answer(ctx, envelope, params)
+        except BaseException as error:
+            _count_failure(meter, ctx, envelope.method, error, perf_counter() - began)
+            raise
+        meter.call(ctx.upstream, envelope.method, outcome_of(reply, ctx.era), perf_counter() - began)
+        return reply
 
-    async def _answer(self, ctx: CallContext, envelope: Envelope) -> Reply:
+    def _answer(
+        self, ctx: CallContext, envelope: Envelope, params: dict[str, Raw] | None
+    ) -> Awaitable[Reply]:
         method = envelope.method
         if ctx.endpoint:
             self._named(ctx)
-        params = open_object(envelope.params)
+        if params is None:
+            params = open_object(envelope.params)
         if ctx.trace or "_meta" in params:
             carry(ctx, params)
         if method in NAMED:
-            return await self._relay.forward(ctx, method, params)
+            return self._relay.forward(ctx, method, params)
+        return self._answer_itself(ctx, method, params)
+
+    async def _answer_itself(self, ctx: CallContext, method: str, params: dict[str, Raw]) -> Reply:
+        """The answer to what is not about one entry of a list."""
         if self._held:
             await self._hold()
         listing = LISTINGS.get(method)
@@ -105,11 +125,18 @@ class Dispatcher:
         Raises:
             RpcError: a single upstream's endpoint whose upstream is not there.
         """
-        meter, greeting = self._runtime.meter, self._hello(ctx)
-        reply = await (greeting if meter is None else _measured(meter, ctx, INITIALIZE, greeting))
-        return reply.result
+        meter, began = self._runtime.meter, perf_counter()
+        try:
+            result = await self._hello(ctx)
+        except BaseException as error:
+            if meter is not None:
+                _count_failure(meter, ctx, INITIALIZE, error, perf_counter() - began)
+            raise
+        if meter is not None:
+            meter.call("", INITIALIZE, OK, perf_counter() - began)
+        return result
 
-    async def _hello(self, ctx: CallContext) -> Reply:
+    async def _hello(self, ctx: CallContext) -> Raw:
         if ctx.endpoint:
             self._named(ctx)
         await self._hold()
@@ -121,7 +148,7 @@ class Dispatcher:
             "serverInfo": info,
             "_meta": {INSTANCE_KEY: self._runtime.identity.instance},
         }
-        return Reply(Raw(encode(result)), ABSENT)
+        return Raw(encode(result))
 
     async def _hold(self) -> None:
         """Without async loading nobody is let in before the upstreams have had their time to start."""
@@ -224,23 +251,14 @@ class Dispatcher:
         return Reply(_EMPTY, ABSENT)
 
 
-async def _measured(meter: Meter, ctx: CallContext, method: str, answering: Awaitable[Reply]) -> Reply:
-    """The same answer; how it ended and how long it took are counted."""
-    began = perf_counter()
-    outcome, upstream = BROKEN, ""
-    try:
-        reply = await answering
-        outcome = outcome_of(reply, ctx.era)
-    except RpcError as error:
-        outcome = outcome_of_error(error)
-        upstream = _named_in(error)
-        raise
-    except asyncio.CancelledError:
-        outcome = CANCELLED
-        raise
-    finally:
-        meter.call(ctx.upstream or upstream, method, outcome, perf_counter() - began)
-    return reply
+def _count_failure(meter: Meter, ctx: CallContext, method: str, error: BaseException, seconds: float) -> None:
+    """Count a request that was not answered, whatever the reason."""
+    upstream = ctx.upstream
+    if isinstance(error, RpcError):
+        outcome, upstream = outcome_of_error(error), upstream or _named_in(error)
+    else:
+        outcome = CANCELLED if isinstance(error, asyncio.CancelledError) else BROKEN
+    meter.call(upstream, method, outcome, seconds)
 
 
 def _named_in(error: RpcError) -> str:

@@ -107,9 +107,13 @@ def outcome_of(reply: Reply, era: Era = _HANDSHAKE) -> str:
     if reply.error is not ABSENT:
         return ERROR
     result = bytes(reply.result)
-    if not result.endswith(_WELL) and _IS_ERROR in result and _member(reply.result, "isError") == _TRUE:
+    if (
+        not result.endswith(_WELL)
+        and result.find(_IS_ERROR) >= 0
+        and _member(reply.result, "isError") == _TRUE
+    ):
         return TOOL_ERROR
-    if era is _HANDSHAKE or _INPUT_REQUIRED not in result:
+    if era is _HANDSHAKE or result.find(_INPUT_REQUIRED) < 0:
         return OK
     return INPUT_REQUIRED if _member(reply.result, "resultType") == _INPUT_REQUIRED else OK
 

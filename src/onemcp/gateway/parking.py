@@ -13,11 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import Context, copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from msgspec import Raw
+from msgspec.structs import replace
 
 from onemcp.core.access import Principal
 from onemcp.core.spec import StdioTransport, UpstreamSpec

@@ -26,7 +26,7 @@ from onemcp.gateway.runtime import Runtime
 from onemcp.upstream.channel import Reply, Request
 from onemcp.upstream.connection import Connection
 from onemcp.upstream.supervisor import Supervisor
-from onemcp.wire.envelope import ABSENT, INTERNAL_ERROR, encode, open_object, text
+from onemcp.wire.envelope import ABSENT, INTERNAL_ERROR, encode, mentions, open_object, text
 from onemcp.wire.inbound import HEADER_MISMATCH
 from onemcp.wire.inputs import INPUT_REQUIRED, STATE, url_elicitations
 from onemcp.wire.param_headers import check_params, param_values
@@ -110,7 +110,7 @@ class Relay:
         if supervisor is None:
             raise RpcError(INTERNAL_ERROR, f"{route.upstream}: is no longer configured")
         ctx.upstream = route.upstream
-        if ctx.era is _STATELESS and ctx.asks is None and can_answer(params) and _may_ask(supervisor):
+        if ctx.era is _STATELESS and ctx.asks is None and _may_ask(supervisor) and can_answer(params):
             return self._converse(ctx, method, params, route, supervisor)
         if supervisor.spec.partitioning.isolation is Isolation.SHARED:
             return self._through(ctx, method, params, route, supervisor)
@@ -156,7 +156,7 @@ class Relay:
             raise as_rpc_error(error) from error
         if ctx.era is _STATELESS:
             if reply.error is not ABSENT or (
-                connection.era is _STATELESS and INPUT_REQUIRED in bytes(reply.result)
+                connection.era is _STATELESS and mentions(reply.result, INPUT_REQUIRED)
             ):
                 asking = self._rounds.asking(_subject(ctx, method, params, route), connection.era, reply)
                 if asking is not None:
@@ -189,34 +189,31 @@ class Relay:
         headers: tuple[tuple[str, str], ...] = ()
         if route.headers and era is _STATELESS:
             headers = param_values(route.headers, params.get("arguments", _NO_ARGUMENTS))
-        request = Request(method, b"", spec.request_timeout, route.key, headers)
-        backchannel = self._runtime.backchannel
-        call = backchannel.begin(supervisor, ctx, connection.channel.respond, spec.request_timeout)
-        is_given_up = False
+        channel, backchannel, timeout = connection.channel, self._runtime.backchannel, spec.request_timeout
+        call = backchannel.begin(supervisor, ctx, channel.respond, timeout)
+        if ctx.task is not None:
+            timeout = LONGEST  # the call's own deadline moves, and ends that task
         try:
             if "_meta" in params:
                 _watch_progress(params, call, is_heard=ctx.emit is not None)
-            request.params = encode(params)
-            request.sink = call.hear
-            request.trace = ctx.trace_headers
-            if ctx.task is not None:
-                request.timeout = LONGEST
-            reply = await connection.channel.request(request)
-            if call.lacking is not None and reply.error is not ABSENT:
-                raise missing_capability(call.lacking)
-            return reply  # noqa: TRY300 - the rest of the path of every call stays on one level
+            reply = await channel.request(
+                Request(method, encode(params), timeout, route.key, headers, ctx.trace_headers, call.hear)
+            )
         except asyncio.CancelledError:
-            is_given_up = True
+            if call.is_overdue:
+                call.absorb()
+            self._runtime.give_up(call, connection)
             if not call.is_overdue:
                 raise
-            call.absorb()
             what = f"did not answer within {spec.request_timeout:g} s"
             raise UpstreamError(spec.name, Reason.TIMEOUT, what) from None
-        finally:
-            if is_given_up:
-                self._runtime.give_up(call, connection)
-            else:
-                backchannel.end(call)
+        except BaseException:
+            backchannel.end(call)
+            raise
+        backchannel.end(call)
+        if call.lacking is not None and reply.error is not ABSENT:
+            raise missing_capability(call.lacking)
+        return reply
 
     def _adapted(
         self, ctx: CallContext, method: str, route: Route, connection: Connection, reply: Reply
@@ -231,10 +228,10 @@ class Relay:
                 UpstreamError(route.upstream, Reason.PROTOCOL, "answered with what is no object")
             ) from None
         if not ctx.endpoint:
-            relist = relisted(self._runtime.catalog_of(ctx), route.upstream)
-            if relist is not None:
+            catalog = self._runtime.catalog_of(ctx)
+            if catalog.qualified and (relist := relisted(catalog, route.upstream)) is not None:
                 result = rewrite_uris(result, relist)
-            if ctx.session is not None and _URI in bytes(result):
+            if ctx.session is not None and mentions(result, _URI):
                 ctx.session.note_given(uris_in(result), route.upstream)
         return Reply(result, ABSENT)
 
@@ -262,7 +259,7 @@ def _watch_progress(params: dict[str, Raw], call: Call, *, is_heard: bool) -> No
     None is asked for that could not be passed on: another client might have the same token.
     """
     meta = params["_meta"]
-    if _PROGRESS in bytes(meta):
+    if mentions(meta, _PROGRESS):
         members = open_object(meta)
         token = members.pop(TOKEN, None)
         if token is None:

@@ -37,6 +37,8 @@ from onemcp.wire.translate import CAPABILITIES_KEY
 _NO_CAPABILITIES: Final = b'/clientCapabilities":{}'
 """How most clients say that they can be asked nothing; the quickest thing to look for."""
 
+_ANSWERING: Final = (b'"elicitation"', b'"sampling"', b'"roots"')
+
 
 class Rounds:
     """Begins, continues and words such requests."""
@@ -122,10 +124,10 @@ class Rounds:
 
 def can_answer(params: dict[str, Raw]) -> bool:
     """Whether it looks as if the client of a stateless request had declared that it can be asked something."""
-    meta = bytes(params["_meta"]) if "_meta" in params else b""
-    if meta.find(_NO_CAPABILITIES) >= 0:
+    if "_meta" not in params:
         return False
-    return b'"elicitation"' in meta or b'"sampling"' in meta or b'"roots"' in meta
+    meta = bytes(params["_meta"])
+    return meta.find(_NO_CAPABILITIES) < 0 and any(meta.find(each) >= 0 for each in _ANSWERING)
 
 
 def _meta(params: dict[str, Raw]) -> dict[str, Raw]:

@@ -14,7 +14,7 @@ from msgspec import Raw
 from onemcp.core.trace import TRACEPARENT, is_parent
 from onemcp.errors import RpcError
 from onemcp.gateway.context import CallContext
-from onemcp.wire.envelope import encode, open_object
+from onemcp.wire.envelope import encode, mentions, open_object
 
 _MENTIONED: Final = b'"traceparent"'
 
@@ -28,7 +28,7 @@ def carry(ctx: CallContext, params: dict[str, Raw]) -> None:
     try:
         if meta is None:
             _put(ctx, params, {})
-        elif _MENTIONED in bytes(meta):
+        elif mentions(meta, _MENTIONED):
             members = open_object(meta)
             if TRACEPARENT in members:
                 _take(ctx, members[TRACEPARENT])

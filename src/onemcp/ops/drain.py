@@ -41,6 +41,8 @@ class Drain:
         self.is_refusing = False
         """New sessions, and what belongs to none, are refused: `refused`."""
         self._calls: set[asyncio.Task[Any]] = set()
+        self.begin = self._calls.add
+        """This task answers a request."""
         self._ended: set[asyncio.Task[Any]] = set()
         self._listeners: list[Callable[[Phase], object]] = []
         self._quiet: asyncio.Event | None = None
@@ -53,10 +55,6 @@ class Drain:
     def listen(self, listener: Callable[[Phase], object]) -> None:
         """Hear of each phase after the first one, when it begins. A listener must not block and must not raise."""
         self._listeners.append(listener)
-
-    def begin(self, task: asyncio.Task[Any]) -> None:
-        """This task answers a request."""
-        self._calls.add(task)
 
     def end(self, task: asyncio.Task[Any]) -> None:
         """It has answered."""

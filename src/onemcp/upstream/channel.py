@@ -5,10 +5,9 @@ A channel moves messages and correlates answers. It does not know what an initia
 
 from asyncio import Future
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from onemcp.wire.envelope import Envelope
 
@@ -16,8 +15,7 @@ Inbound = Callable[[Envelope], None]
 """Takes a request or notification that the upstream sent on its own. Must not block and must not raise."""
 
 
-@dataclass(slots=True)
-class Request:
+class Request(Struct, eq=False):
     """One request to an upstream."""
 
     method: str
@@ -38,8 +36,7 @@ class Request:
     """Begin a new session for it if the upstream has lost the present one; a look at the upstream mends nothing."""
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(Struct):
     """The upstream's answer: exactly one of the two is there, the other is `ABSENT`."""
 
     result: Raw

@@ -4,7 +4,9 @@ import asyncio
 from asyncio import Future
 from collections.abc import Callable
 from itertools import count
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from onemcp.errors import Reason, UpstreamError
 from onemcp.upstream.channel import Inbound, Reply
@@ -14,7 +16,7 @@ RESOLUTION: Final = 0.1
 """Seconds by which a deadline may be late; requests that fall due within one such span share one timer."""
 
 
-class _Entry(NamedTuple):
+class _Entry(Struct, eq=False):
     future: Future[Reply]
     deadline: float
     timeout: float

@@ -313,7 +313,7 @@ class StdioChannel:
             if not self._pending.resolve(envelope):
                 self.unclaimed += 1
                 _log.debug("%s: nobody waits for this answer: %r", self.server, line[:_NOISE_SHOWN])
-        elif self._is_stateless and (b"subscriptionId" in line or envelope.method == _CANCELLED):
+        elif self._is_stateless and (line.find(b"subscriptionId") >= 0 or envelope.method == _CANCELLED):
             self._dispatch_related(envelope)
         else:
             self._inbound(envelope)

@@ -7,8 +7,9 @@ from msgspec import Raw
 from onemcp.errors import RpcError
 from onemcp.gateway.told import passed_on, told
 from onemcp.ops.drain import refused
+from onemcp.upstream.channel import Reply
 from onemcp.web.http.response import JSON, Response
-from onemcp.wire.envelope import INVALID_REQUEST, encode, failure
+from onemcp.wire.envelope import ABSENT, INVALID_REQUEST, encode, failure, success
 
 NO_STORE: Final = b"cache-control: no-store\r\n"
 RETRY_AFTER: Final = b"retry-after: 5\r\n"
@@ -29,6 +30,13 @@ def failed(response: Response, request_id: Raw | None, error: RpcError) -> bytes
     """The message for a request that the gateway answers with an error of its own; the answer will name the request."""
     response.name_request()
     return failure(request_id, told(error))
+
+
+def answered(response: Response, request_id: Raw, reply: Reply) -> bytes:
+    """The message for a request that an upstream, or the gateway in its place, has answered."""
+    if reply.error is not ABSENT:
+        return failed_upstream(response, request_id, reply.error)
+    return success(request_id, reply.result)
 
 
 def failed_upstream(response: Response, request_id: Raw, error: Raw) -> bytes:

@@ -1,5 +1,6 @@
 """The web application: which path leads where, behind the guard."""
 
+from collections.abc import Awaitable
 from typing import Final
 
 from onemcp.web.answers import answer_json, refuse
@@ -11,8 +12,9 @@ from onemcp.web.mcp import McpEndpoint
 from onemcp.web.metrics import PATH as METRICS
 from onemcp.web.metrics import MetricsPage
 
+MCP: Final = "/mcp"
 _PREFIX: Final = "/servers/"
-_SUFFIX: Final = "/mcp"
+_SUFFIX: Final = MCP
 
 _FORWARDED_HOST: Final = b"x-forwarded-host"
 _FORWARDED: Final = b"forwarded"
@@ -40,36 +42,35 @@ class WebApp:
         self._health = health
         self._metrics = metrics
 
-    async def __call__(self, request: Request, response: Response) -> None:
-        """Answer one request."""
+    def __call__(self, request: Request, response: Response) -> Awaitable[None] | None:
+        """Answer one request: at once, or by what is returned."""
         path, headers = request.path, request.headers
         if len(headers) != len(request.header_lines) and (twice := _twice(request)):
             refuse(response, 400, f"more than one {twice} header")
-            return
+            return None
         origin = headers.get(b"origin", b"")
-        if is_health(path):
-            self._probe(request, response, origin)
-            return
-        if path == METRICS and self._metrics is not None:
-            await self._metrics(request, response)
-            return
+        if path != MCP:  # which is what is nearly always asked for
+            if is_health(path):
+                self._probe(request, response, origin)
+                return None
+            if path == METRICS and self._metrics is not None:
+                return self._metrics(request, response)
         objection = self._guard.objection(headers.get(b"host", b""), origin)
         if not objection and (_FORWARDED_HOST in headers or _FORWARDED in headers):
             objection = self._guard.objection(request.client.host.encode("latin-1"), origin)
         if objection:
             refuse(response, 403, objection)
-            return
+            return None
         if origin:
             response.extra = header(b"access-control-allow-origin", origin) + _FOR_BROWSERS
             if request.method == "OPTIONS":
                 response.send(204)
-                return
-        if path == "/mcp":
-            await self._mcp(request, response, "")
-        elif path.startswith(_PREFIX) and path.endswith(_SUFFIX) and len(path) > len(_PREFIX) + len(_SUFFIX):
-            await self._mcp(request, response, path[len(_PREFIX) : -len(_SUFFIX)])
-        else:
-            answer_json(response, 404, {"error": "not found", "endpoint": "/mcp"})
+                return None
+        endpoint = "" if path == MCP else _endpoint(path)
+        if endpoint is not None:
+            return self._mcp(request, response, endpoint)
+        answer_json(response, 404, {"error": "not found", "endpoint": MCP})
+        return None
 
     def _probe(self, request: Request, response: Response, origin: bytes) -> None:
         """Probes come with the address of a pod or any other name in Host; pages come with their Origin."""
@@ -80,6 +81,13 @@ class WebApp:
             refuse(response, 403, objection)
         else:
             self._health(request, response)
+
+
+def _endpoint(path: str) -> str | None:
+    """The upstream whose own endpoint a path is; None if it is none."""
+    if path.startswith(_PREFIX) and path.endswith(_SUFFIX) and len(path) > len(_PREFIX) + len(_SUFFIX):
+        return path[len(_PREFIX) : -len(_SUFFIX)]
+    return None
 
 
 def _twice(request: Request) -> str:

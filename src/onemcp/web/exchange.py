@@ -55,7 +55,7 @@ class Exchange:
         "context",
         "headers",
         "request_id",
-        "streams_only",
+        "takes_json",
         "takes_stream",
         "transcript",
     )
@@ -64,10 +64,10 @@ class Exchange:
         self._response = response
         self._streaming = False
         self._spoke = now
+        self.takes_json = takes_json
+        """The client takes a JSON document for an answer."""
         self.takes_stream = takes_stream
-        """The client takes an event stream for an answer."""
-        self.streams_only = not takes_json
-        """It takes nothing else."""
+        """It takes an event stream."""
         self.headers = b""
         """Further header lines of the answer."""
         self.context: CallContext | None = None
@@ -78,7 +78,7 @@ class Exchange:
     def finish(self, message: bytes, status: int = 200) -> None:
         """Send the answer, in whichever form the response has taken."""
         if not self._streaming:
-            if not self.streams_only:
+            if self.takes_json:
                 self._response.send(status, message, JSON + self.headers)
                 return
             self._open()
@@ -96,6 +96,12 @@ class Exchange:
             self._response.end()
         else:
             self._response.send(202, b"", self.headers)
+
+    def let_go(self) -> None:
+        """The request is over; what is kept of its stream stays for a client that comes back."""
+        self.context = None  # each holds the other: only the collector would find them
+        if self.transcript is not None:
+            self.transcript.close()
 
     def leave(self) -> None:
         """Somebody else writes the response from here on, and keeps it alive."""
@@ -170,6 +176,10 @@ class SlowExchanges:
 
     def __init__(self) -> None:
         self._open: set[Exchange] = set()
+        self.add = self._open.add
+        """An exchange whose client takes event streams has begun."""
+        self.remove = self._open.discard
+        """It has ended."""
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -184,14 +194,6 @@ class SlowExchanges:
         """Stop looking."""
         if self._timer is not None:
             self._timer.cancel()
-
-    def add(self, exchange: Exchange) -> None:
-        """An exchange whose client takes event streams has begun."""
-        self._open.add(exchange)
-
-    def remove(self, exchange: Exchange) -> None:
-        """It has ended."""
-        self._open.discard(exchange)
 
     def _look(self) -> None:
         now = self._loop.time()

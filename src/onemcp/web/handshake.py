@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from onemcp.errors import RpcError
 from onemcp.gateway.calls import CANCELLED
-from onemcp.gateway.context import DEFAULT_LOG_LEVEL, CallContext
+from onemcp.gateway.context import DEFAULT_LOG_LEVEL, CallContext, Emit
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.owned import ROOTS_CHANGED
 from onemcp.gateway.runtime import Runtime
@@ -16,7 +16,7 @@ from onemcp.gateway.sessions import Session, Sessions
 from onemcp.gateway.streams import Stream
 from onemcp.gateway.trail import Trail, following
 from onemcp.ops.drain import Drain, overdue
-from onemcp.web.answers import failed, failed_upstream, refuse, refuse_new
+from onemcp.web.answers import answered, failed, refuse, refuse_new
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response, header
 from onemcp.web.listening import Listening
@@ -40,6 +40,7 @@ from onemcp.wire.translate import VERSION_KEY
 MAX_BATCH: Final = 100
 SESSION_HEADER: Final = b"mcp-session-id"
 
+_HANDSHAKE: Final = Era.HANDSHAKE
 _METADATA_HINT: Final = VERSION_KEY.encode()
 _NO_SESSION: Final = "no Mcp-Session-Id header: send an initialize request first"
 _UNKNOWN_SESSION: Final = "Session not found: it has ended or expired; send an initialize request"
@@ -73,32 +74,28 @@ class Handshake:
             self._note(session, envelope)
             post.response.send(202)
             return
-        context = self._posted(session, post)
-        response = post.response
+        response, exchange = post.response, post.exchange
+        task = response.task
+        context = self._posted(session, post, task, exchange.emit if exchange.takes_stream else None)
         trail = response.trail
         trail.context, trail.envelope = context, envelope
-        task = context.task = response.task
-        exchange = post.exchange
         if exchange.takes_stream:
-            exchange.context = context
-            exchange.request_id = envelope.id
-            context.emit = exchange.emit
-            context.log_level = session.log_level or DEFAULT_LOG_LEVEL
+            exchange.context, exchange.request_id = context, envelope.id
         key = session.calls.begin(envelope.id, task)
         try:
-            message = await self._reply(response, context, envelope)
+            reply = await self._dispatcher.dispatch(context, envelope)
             if session.dirty:
                 await self._sessions.save(session)
+        except RpcError as error:
+            exchange.finish(failed(response, envelope.id, error))
         except asyncio.CancelledError:
             if not self._is_ended(post, session, key, envelope):
                 raise
         else:
-            exchange.finish(message)
+            exchange.finish(answered(response, envelope.id, reply))
         finally:
             session.calls.end(key)
-            exchange.context = None  # each holds the other: only the collector would find them
-            if exchange.transcript is not None:
-                exchange.transcript.close()
+            exchange.let_go()
 
     def _is_ended(self, post: Post, session: Session, key: bytes, envelope: Envelope) -> bool:
         """Whether it was cancelled by its client, or because the gateway stops; then what there is to say is said."""
@@ -152,21 +149,27 @@ class Handshake:
             Era.HANDSHAKE, session.revision, narrowing.view, session, endpoint, narrowing.paged
         )
 
-    def _posted(self, session: Session, post: Post) -> CallContext:
+    def _posted(
+        self, session: Session, post: Post, task: asyncio.Task[Any], emit: Emit | None = None
+    ) -> CallContext:
         """The context of what is in a POST."""
-        context = self._context(session, post.narrowing, post.endpoint)
+        narrowing = post.narrowing
+        level = (session.log_level or DEFAULT_LOG_LEVEL) if emit is not None else ""
+        # All at once: setting an attribute of a struct later takes longer than giving it here.
+        context = CallContext(
+            _HANDSHAKE,
+            session.revision,
+            narrowing.view,
+            session,
+            post.endpoint,
+            narrowing.paged,
+            task,
+            emit,
+            level,
+        )
         if PARENT in post.request.headers:
             take_trace(context, post.request)
         return context
-
-    async def _reply(self, response: Response, context: CallContext, envelope: Envelope) -> bytes:
-        try:
-            reply = await self._dispatcher.dispatch(context, envelope)
-        except RpcError as error:
-            return failed(response, envelope.id, error)
-        if reply.error is not ABSENT:
-            return failed_upstream(response, envelope.id, reply.error)
-        return success(envelope.id, reply.result)
 
     async def _initialize(self, post: Post, envelope: Envelope) -> None:
         post.response.trail.envelope = envelope
@@ -223,12 +226,15 @@ class Handshake:
             misplaced = RpcError(INVALID_REQUEST, "initialize may not be in a batch")
             return failed(post.response, envelope.id, misplaced)
         with following(Trail(post.request.headers, post.response.trail.id)) as trail:
-            context = self._posted(session, post)
+            task = _present_task()
+            context = self._posted(session, post, task)
             trail.context, trail.envelope = context, envelope
-            task = context.task = _present_task()
             key = session.calls.begin(envelope.id, task)
             try:
-                return await self._reply(post.response, context, envelope)
+                reply = await self._dispatcher.dispatch(context, envelope)
+                return answered(post.response, envelope.id, reply)
+            except RpcError as error:
+                return failed(post.response, envelope.id, error)
             except asyncio.CancelledError:
                 if not session.calls.absorbed(key, task):
                     raise

@@ -5,6 +5,7 @@ Source: transports (2025-03-26 ... 2025-11-25), basic/transports/streamable-http
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from typing import Final
 
 from onemcp.errors import RpcError
@@ -51,24 +52,23 @@ class McpEndpoint:
         self._stateless = Stateless(runtime, dispatcher, drain)
         self._loop = asyncio.get_running_loop()
 
-    async def __call__(self, request: Request, response: Response, endpoint: str) -> None:
-        """Answer one request; never raises for what a client sent."""
+    def __call__(self, request: Request, response: Response, endpoint: str) -> Awaitable[None] | None:
+        """Answer one request, at once or by what is returned; never raises for what a client sent."""
         narrowing = self._narrowings.of(request.query)
         if narrowing.objection:
             refuse(response, 400, narrowing.objection)
-            return
+            return None
         version = request.headers.get(b"mcp-protocol-version")
         is_handshake = version is None or version in _HANDSHAKE
         if request.method == "POST":
-            await self._post(
-                request, response, narrowing, endpoint, self._handshake if is_handshake else self._stateless
-            )
-        elif request.method == "GET" and is_handshake:
-            await self._handshake.listen(request, response, narrowing, endpoint)
-        elif request.method == "DELETE" and is_handshake:
-            await self._handshake.end(request, response, narrowing, endpoint)
-        else:
-            response.send(405, b"", b"allow: POST, GET, DELETE\r\n" if is_handshake else b"allow: POST\r\n")
+            era = self._handshake if is_handshake else self._stateless
+            return self._post(request, response, narrowing, endpoint, era)
+        if request.method == "GET" and is_handshake:
+            return self._handshake.listen(request, response, narrowing, endpoint)
+        if request.method == "DELETE" and is_handshake:
+            return self._handshake.end(request, response, narrowing, endpoint)
+        response.send(405, b"", b"allow: POST, GET, DELETE\r\n" if is_handshake else b"allow: POST\r\n")
+        return None
 
     async def _post(
         self,

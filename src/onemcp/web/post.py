@@ -1,6 +1,6 @@
 """One POST on its way through the edge: what came and where the answer goes."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from onemcp.web.exchange import Exchange
 from onemcp.web.http.request import Request
@@ -8,8 +8,7 @@ from onemcp.web.http.response import Response
 from onemcp.web.views import Narrowing
 
 
-@dataclass(slots=True)
-class Post:
+class Post(Struct, eq=False):
     """A request that is taken as far as its HTTP side goes."""
 
     request: Request

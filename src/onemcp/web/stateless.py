@@ -27,6 +27,7 @@ from onemcp.wire.envelope import (
 from onemcp.wire.inbound import HEADER_MISMATCH, STATUS, check_request, log_level, repeated
 from onemcp.wire.revisions import LATEST_STATELESS, Era
 
+_STATELESS: Final = Era.STATELESS
 _CONTINUES: Final = b'"requestState"'
 """Is in every request that goes on with one which was asked here before, and which nobody else can go on with."""
 
@@ -61,28 +62,12 @@ class Stateless:
         trail = post.response.trail
         trail.envelope = envelope
         try:
-            self._check(post, envelope)
+            params = self._check(post, envelope)
             if envelope.method == "subscriptions/listen":
                 await self._listen(post, envelope)
                 return
-            context = CallContext(
-                Era.STATELESS,
-                LATEST_STATELESS,
-                post.narrowing.view,
-                None,
-                post.endpoint,
-                post.narrowing.paged,
-            )
-            trail.context = context
-            context.headers = post.request.headers
-            context.task = post.response.task
-            if PARENT in post.request.headers:
-                take_trace(context, post.request)
-            if post.exchange.takes_stream:
-                context.emit = post.exchange.emit
-                context.log_level = log_level(post.request.body, envelope)
-                self._runtime.want_logs(context.log_level)
-            reply = await self._dispatcher.dispatch(context, envelope)
+            context = trail.context = self._posted(post, envelope)
+            reply = await self._dispatcher.dispatch(context, envelope, params)
         except RpcError as error:
             status = STATUS.get(error.code, 200)
             post.exchange.finish(failed(post.response, envelope.id, error), status)
@@ -93,12 +78,38 @@ class Stateless:
         else:
             post.exchange.finish(success(envelope.id, reply.result))
 
-    def _check(self, post: Post, envelope: Envelope) -> None:
+    def _posted(self, post: Post, envelope: Envelope) -> CallContext:
+        """The context of what is in a POST."""
+        request, exchange, narrowing = post.request, post.exchange, post.narrowing
+        emit, level = None, ""
+        if exchange.takes_stream:
+            emit, level = exchange.emit, log_level(request.body, envelope)
+            self._runtime.want_logs(level)
+        context = CallContext(
+            _STATELESS,
+            LATEST_STATELESS,
+            narrowing.view,
+            None,
+            post.endpoint,
+            narrowing.paged,
+            post.response.task,
+            emit,
+            level,
+            request.headers,
+        )
+        if PARENT in request.headers:
+            take_trace(context, request)
+        return context
+
+    def _check(self, post: Post, envelope: Envelope) -> dict[str, Raw]:
+        """The params of a request that says all that it must."""
         if len(post.request.headers) != len(post.request.header_lines):
             twice = repeated(post.request.header_lines)
             if twice:
                 raise RpcError(HEADER_MISMATCH, f"the header {twice} is there twice", status=400)
-        check_request(envelope.method, open_object(envelope.params), post.request.headers)
+        params = open_object(envelope.params)
+        check_request(envelope.method, params, post.request.headers)
+        return params
 
     async def _listen(self, post: Post, envelope: Envelope) -> None:
         view, endpoint = post.narrowing.view, post.endpoint

@@ -21,6 +21,9 @@ MAX_ID: Final = 1024
 ABSENT: Final = Raw()
 """A member that the message does not have; falsy when converted to bytes."""
 
+_LINE_FEED: Final = 0x0A
+_CARRIAGE_RETURN: Final = 0x0D
+
 
 class Envelope(msgspec.Struct):
     """One JSON-RPC message; which kind is read off the members that are there."""
@@ -67,8 +70,8 @@ def parse(data: bytes) -> Envelope:
         raise RpcError(PARSE_ERROR, f"not JSON: {error}", status=400) from None
     if envelope.jsonrpc != "2.0":
         raise RpcError(INVALID_REQUEST, 'not a JSON-RPC message: "jsonrpc" is not "2.0"', status=400)
-    if envelope.id is not ABSENT and not _is_id(bytes(envelope.id)):
-        if envelope.method or bytes(envelope.id) != b"null":
+    if envelope.id is not ABSENT and not _is_id(request_id := bytes(envelope.id)):
+        if envelope.method or request_id != b"null":
             raise RpcError(
                 INVALID_REQUEST,
                 f"a request id is a string or an integer of at most {MAX_ID} bytes",
@@ -82,12 +85,13 @@ def parse(data: bytes) -> Envelope:
 def _is_id(raw: bytes) -> bool:
     if len(raw) > MAX_ID:
         return False
-    return raw[:1] == b'"' or (raw[-1:].isdigit() and raw.lstrip(b"-").isdigit())
+    return raw.isdigit() or raw[:1] == b'"' or (raw[-1:].isdigit() and raw.lstrip(b"-").isdigit())
 
 
 def is_batch(data: bytes) -> bool:
     """Whether the text is a JSON array, by its first character that is not white space."""
-    return data[:1] == b"[" or data.lstrip(b" \t\r\n")[:1] == b"["
+    first = data[:1]
+    return first == b"[" or (first != b"{" and data.lstrip(b" \t\r\n")[:1] == b"[")
 
 
 def parse_batch(data: bytes) -> list[bytes]:
@@ -132,6 +136,12 @@ def text(raw: Raw | None, member: str) -> str:
     raise RpcError(INVALID_PARAMS, f'"{member}" must be a string', status=400)
 
 
+def mentions(data: bytes | Raw, what: bytes) -> bool:
+    """Whether `what` stands anywhere in a text that is not opened."""
+    # For bytes `in` tries its left side as a number first, which takes several times as long as the search.
+    return bytes(data).find(what) >= 0
+
+
 def encode(value: object) -> bytes:
     """JSON text of any value; `Raw` values inside are copied as they are."""
     return _encode(value)
@@ -142,7 +152,7 @@ def one_line(raw: bytes) -> bytes:
 
     Without this a pretty-printed payload would be more than one message on a stdio line or in an SSE event.
     """
-    if b"\n" in raw or b"\r" in raw:
+    if _LINE_FEED in raw or _CARRIAGE_RETURN in raw:  # one byte, which is found at once
         return msgspec.json.format(raw, indent=-1)
     return raw
 

@@ -94,7 +94,7 @@ def log_level(body: bytes, envelope: Envelope) -> str:
     Raises:
         RpcError: -32602 for a level that there is not.
     """
-    if _LOG_LEVEL not in body:
+    if body.find(_LOG_LEVEL) < 0:
         return ""
     meta = open_object(open_object(envelope.params).get("_meta", ABSENT))
     if LOG_LEVEL_KEY not in meta:

@@ -24,6 +24,7 @@ _PER_REQUEST: Final = (VERSION_KEY, CLIENT_KEY, CAPABILITIES_KEY, LOG_LEVEL_KEY)
 _STATELESS_ONLY: Final = ("resultType", "ttlMs", "cacheScope")
 _ANSWERED: Final = ("sampling", "elicitation", "roots")
 _CONTINUATION: Final = (RESPONSES, STATE)
+_NONE: Final = b"{}"
 _CACHEABLE: Final = frozenset({"resources/read"})
 _UNKNOWN_RESOURCE: Final = -32002
 _URL_REQUIRED: Final = b"%d" % URL_REQUIRED
@@ -72,6 +73,8 @@ def carried(capabilities: Raw) -> Raw:
 
     What an upstream asks because of them comes as a result, and the client's answers go back with its next request.
     """
+    if bytes(capabilities) == _NONE:
+        return capabilities
     try:
         declared = open_object(capabilities)
     except RpcError:

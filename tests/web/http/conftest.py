@@ -76,9 +76,10 @@ def site() -> Open:
 
         async def echo(request: Request, response: Response) -> None:
             seen.append(request)
-            if handler is not None:
-                await handler(request, response)
-            else:
+            answering = handler(request, response) if handler is not None else None
+            if answering is not None:
+                await answering
+            elif handler is None:
                 response.send(200, request.body)
 
         sock = bind("127.0.0.1", 0)

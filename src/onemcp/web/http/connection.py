@@ -34,10 +34,27 @@ NEVER: Final = float("inf")
 _log = logging.getLogger("onemcp.web")
 
 
+_TARGETS: Final[dict[bytes, tuple[str, bytes]]] = {}
+"""Path and query of the request targets that came lately."""
+_REMEMBERED: Final = 256
+_LONG: Final = 256
+
+
+def _split(target: bytes) -> tuple[str, bytes]:
+    """The path, percent-decoded, and the query of a request target."""
+    path, _, query = target.partition(b"?")
+    parts = (unquote_to_bytes(path) if b"%" in path else path).decode(errors="replace"), query
+    if len(target) <= _LONG:
+        if len(_TARGETS) >= _REMEMBERED:
+            _TARGETS.clear()
+        _TARGETS[target] = parts
+    return parts
+
+
 class Host(Protocol):
     """What a connection needs of its server."""
 
-    handler: Callable[[Request, Response], Awaitable[None]]
+    handler: Callable[[Request, Response], Awaitable[None] | None]
     max_body: int
     loop: asyncio.AbstractEventLoop
     connections: "set[Connection]"
@@ -83,7 +100,8 @@ class Connection(asyncio.Protocol):
         self._unread = NEVER
         """Bytes of output that the client had not read when its time was over last."""
         self._pending = 0
-        """Bytes of what the parser has begun to read and not told of."""
+        """Bytes of a head, a trailer or a chunk's size that the parser has begun to read, and what came with them."""
+        self._named: dict[bytes, bytes]
         self._reset()
 
     # From the loop
@@ -146,31 +164,23 @@ class Connection(asyncio.Protocol):
 
     def _reset(self) -> None:
         self._url = b""
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._lines: list[tuple[bytes, bytes]] = []
+        self._headers = self._lines
         self._body: bytes | bytearray = b""
         self._size = 0
-        self._named: dict[bytes, bytes] | None = None
-
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self._reset()
 
     def on_url(self, url: bytes) -> None:
         """A piece of the request target."""
         self._url += url
-        self._grow_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        self._pending = 0
-        if self._named is not None:
-            return  # a trailer: nothing that decides about a request may come behind its body
-        self._grow_head(len(name) + len(value))
-        self._headers.append((name.lower(), value.strip(b" \t")))
+        """One header, or one trailer."""
+        self._lines.append((name.lower(), value.strip(b" \t")))
 
-    def _grow_head(self, size: int) -> None:
-        self._size += size
-        if self._size > MAX_HEAD:
+    def _measure_head(self) -> None:
+        """Refuse a head that is too large, also one that came in a single piece with what follows it."""
+        size = len(self._url) + sum(len(name) + len(value) for name, value in self._lines)
+        if size > MAX_HEAD:
             self._refuse_head()
 
     def _refuse_head(self) -> NoReturn:
@@ -178,13 +188,18 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The body follows."""
-        self._pending = self._size = 0
-        named = self._named = dict(self._headers)
-        if len(self._headers) > MAX_HEADERS:
+        if self._pending > MAX_HEAD:
+            self._measure_head()
+        self._pending = 0
+        headers = self._headers = self._lines
+        self._lines = []  # of trailers, which are dropped: nothing that decides about a request comes behind its body
+        if len(headers) > MAX_HEADERS:
             raise _Refusal(431, f"more than {MAX_HEADERS} headers")
-        if int(named.get(b"content-length", b"0")) > self.server.max_body:
+        named = self._named = dict(headers)
+        length = named.get(b"content-length")
+        if length is not None and int(length) > self.server.max_body:
             self._refuse_size()
-        if named.get(b"expect", b"").lower() == b"100-continue" and self._task is None:
+        if b"expect" in named and named[b"expect"].lower() == b"100-continue" and self._task is None:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _refuse_size(self) -> NoReturn:
@@ -196,13 +211,13 @@ class Connection(asyncio.Protocol):
         self._size += len(chunk)
         if self._size > self.server.max_body:
             self._refuse_size()
-        self._add(chunk)
+        if self._body:
+            self._add(chunk)
+        else:
+            self._body = chunk
 
     def _add(self, chunk: bytes) -> None:
-        """Keep a piece of the body: the usual only one as it is, many in one buffer, however small they are."""
-        if not self._body:
-            self._body = chunk
-            return
+        """Keep a further piece of the body: in one buffer, however many and small they are."""
         if isinstance(self._body, bytes):
             self._body = bytearray(self._body)
         self._body += chunk
@@ -216,12 +231,12 @@ class Connection(asyncio.Protocol):
         self._complete(parser.get_method(), parser.get_http_version() == "1.1", parser.should_keep_alive())
 
     def _complete(self, method: bytes, is_http11: bool, keeps: bool) -> None:  # noqa: FBT001 - two facts of a request
-        target, _, query = self._url.partition(b"?")
+        path, query = _TARGETS.get(self._url) or _split(self._url)
         request = Request(
             method.decode("latin-1"),
-            (unquote_to_bytes(target) if b"%" in target else target).decode(errors="replace"),
+            path,
             query,
-            self._named or {},
+            self._named,
             self._headers,
             bytes(self._body),
             self,
@@ -280,7 +295,9 @@ class Connection(asyncio.Protocol):
     async def _answer(self, request: Request, response: Response) -> None:
         TRAIL.set(response.trail)
         try:
-            await self.server.handler(request, response)
+            answering = self.server.handler(request, response)
+            if answering is not None:
+                await answering
         except asyncio.CancelledError:
             # The client has gone, or the server stops: nobody reads what could be said.
             self.keeps = False

@@ -16,7 +16,8 @@ from onemcp.web.http.connection import Connection
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response
 
-Handler = Callable[[Request, Response], Awaitable[None]]
+Handler = Callable[[Request, Response], Awaitable[None] | None]
+"""Answers a request, at once or by what it returns."""
 
 BACKLOG: Final = 2048
 TICK: Final = 1.0

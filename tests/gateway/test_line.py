@@ -4,29 +4,29 @@ import pytest
 from tests.gateway.test_backchannel import ctx, message, request, session
 
 from onemcp.gateway.backchannel import Backchannel
-from onemcp.gateway.echoes import ECHO, Echoes
+from onemcp.gateway.line import ECHO, Line
 
 pytestmark = pytest.mark.anyio
 
 
 def test_somebody_else_s_answer_is_remembered_for_a_moment() -> None:
-    echoes = Echoes()
-    echoes.answered("a", 1, 0.0)
-    assert echoes.of_others("a", 2, ECHO - 0.1)
-    assert not echoes.of_others("a", 1, 0.1)
-    assert not echoes.of_others("b", 2, 0.1)
-    assert not echoes.of_others("a", 2, ECHO)
+    line = Line[str]("a")
+    line.answered["one"] = 0.0
+    assert line.echoes_of_others("other", ECHO - 0.1)
+    assert not line.echoes_of_others("one", 0.1)
+    assert not line.echoes_of_others("other", ECHO)
 
 
 def test_what_is_no_moment_ago_is_forgotten() -> None:
-    echoes = Echoes()
-    echoes.answered("a", 1, 0.0)
-    echoes.answered("a", 2, ECHO)
-    echoes.prune(ECHO)
-    assert echoes.of_others("a", 1, ECHO)
-    assert not echoes.of_others("a", 2, ECHO)
-    echoes.prune(2 * ECHO)
-    assert not echoes.of_others("a", 1, ECHO)
+    line = Line[str]("a")
+    line.answered.update(one=0.0, other=ECHO)
+    line.prune(ECHO)
+    assert line.answered == {"other": ECHO}
+    line.calls.add("a call")
+    line.prune(2 * ECHO)
+    assert not line.is_blank
+    line.calls.clear()
+    assert line.is_blank
 
 
 async def test_a_late_word_about_one_client_s_call_is_not_taken_for_another_s() -> None:
