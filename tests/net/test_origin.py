@@ -17,6 +17,8 @@ from onemcp.net.origin import Origin, split_url
         ("http://bücher.test/ä b", "xn--bcher-kva.test", "/%C3%A4%20b"),
         ("HTTP://Example.Test/Path", "example.test", "/Path"),
         ("http://example.test?x=1", "example.test", "/?x=1"),
+        ("http://example.test./mcp", "example.test.", "/mcp"),
+        (f"http://{'a' * 63}.test/mcp", f"{'a' * 63}.test", "/mcp"),
     ],
 )
 def test_a_url_is_an_authority_and_a_target(url: str, authority: str, target: str) -> None:
@@ -35,6 +37,10 @@ def test_a_url_is_an_authority_and_a_target(url: str, authority: str, target: st
         "http://example.test:99999/",
         "http://exa mple.test/",
         f"http://{'ü' * 70}.test/",
+        "http://a..b/mcp",
+        "http://.test/mcp",
+        f"http://{'a' * 64}.test/mcp",
+        f"http://{'a.' * 127}test/mcp",
     ],
 )
 def test_what_is_no_usable_url_is_refused_without_repeating_secrets(url: str) -> None:

@@ -11,6 +11,7 @@ from onemcp.config.interpolate import under_home
 from onemcp.config.section import Item
 from onemcp.core.spec import HttpTransport, StdioTransport
 from onemcp.errors import ConfigError
+from onemcp.net.origin import is_host
 
 Kind = Literal["stdio", "http", "sse"]
 
@@ -170,6 +171,8 @@ def _url_parts(item: Item, url: str) -> SplitResult:
         raise _bad_url(item, "it names no host" if not parts.hostname else "port 0 cannot be reached")
     if not url.isascii() or not url.isprintable() or " " in url:
         raise _bad_url(item, "it has characters that must be percent-encoded")
+    if not is_host(parts.hostname):
+        raise _bad_url(item, "its host is no name: a part between two dots is empty, or longer than 63 characters")
     return parts
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+MAX_NAME: Final = 253
+MAX_LABEL: Final = 63
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _KEPT: Final = "%/:=&?~+!$,;'@()*[]"
 """What stays as it is in path and query: reserved characters, and what is percent-encoded already."""
@@ -33,6 +35,14 @@ class Origin:
         return self.uds or f"{self.scheme}://{self.authority}"
 
 
+def is_host(host: str) -> bool:
+    """Whether a resolver takes this as a name, or it may be an address: RFC 1035, 2.3.4, on lengths and empty labels."""
+    if ":" in host:
+        return True
+    name = host.removesuffix(".")
+    return len(name) <= MAX_NAME and all(0 < len(label) <= MAX_LABEL for label in name.split("."))
+
+
 def split_url(url: str, uds: str = "") -> tuple[Origin, str]:
     """The origin of an absolute http(s) URL and the request target on it; a fragment is dropped.
 
@@ -48,7 +58,7 @@ def split_url(url: str, uds: str = "") -> tuple[Origin, str]:
         host = parts.hostname if parts.hostname.isascii() else parts.hostname.encode("idna").decode()
     except UnicodeError:
         raise ValueError(f"{parts.hostname!r} is not a host name") from None
-    if not host.isprintable() or " " in host:
+    if not host.isprintable() or " " in host or not is_host(host):
         raise ValueError(f"{host!r} is not a host name")
     port = DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
     target = quote(parts.path or "/", safe=_KEPT)

@@ -5,12 +5,14 @@ import socket
 import ssl
 from asyncio import Future
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, NamedTuple
 
 from onemcp.net.connection import Connection
 from onemcp.net.fault import Fault, HttpError
+from onemcp.net.names import addresses_of
 from onemcp.net.origin import Origin
 
 TICK: Final = 0.25
@@ -158,13 +160,26 @@ class Pool:
                 self._make, origin.uds, ssl=tls, server_hostname=name
             )
         else:
-            transport, connection = await self._loop.create_connection(
-                self._make, origin.address or origin.host, origin.port, ssl=tls, server_hostname=name
-            )
+            transport, connection = await self._dial_first(tls, name)
             _keep_alive(transport)
         self._open.add(connection)
         self._watch()
         return connection
+
+    async def _dial_first(
+        self, tls: ssl.SSLContext | None, name: str | None
+    ) -> tuple[asyncio.Transport, Connection]:
+        """A connection to the first address of the origin that takes one."""
+        origin = self._origin
+        *others, last = [origin.address] if origin.address else await addresses_of(origin.host, origin.port)
+        for address in others:
+            with suppress(OSError):
+                return await self._loop.create_connection(
+                    self._make, address, origin.port, ssl=tls, server_hostname=name
+                )
+        return await self._loop.create_connection(
+            self._make, last, origin.port, ssl=tls, server_hostname=name
+        )
 
     def _make(self) -> Connection:
         return Connection(self, self._limits.max_body)
