@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from onemcp.config.jsonc import MAX_DEPTH, Member, Node, parse, plain, scan
+from onemcp.config.jsonc import MAX_DEPTH, parse, scan
+from onemcp.config.node import Member, Node, plain
 from onemcp.errors import ConfigError, Problem
 
 VALUES = st.recursive(

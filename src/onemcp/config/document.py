@@ -12,7 +12,7 @@ from typing import Final
 from onemcp.config.alerts import AlertsConfig, read_alerts
 from onemcp.config.common import Common, read_common
 from onemcp.config.entry import read_entry
-from onemcp.config.jsonc import plain, scan
+from onemcp.config.jsonc import scan
 from onemcp.config.keys import (
     ALERTS,
     COMMON,
@@ -23,6 +23,7 @@ from onemcp.config.keys import (
     SERVERS,
     SERVERS_ALIAS,
 )
+from onemcp.config.node import plain
 from onemcp.config.section import Item, Report, Section
 from onemcp.config.setting import Setting
 from onemcp.config.settings import FileValue
@@ -91,7 +92,7 @@ def read(
     """
     root, repeated = scan(text, file)
     report = Report(file, repeated)
-    top = Section(Item(root, "", file), report)
+    top = Section(Item(root, ""), report)
     top.only({SERVERS, SERVERS_ALIAS, DEFAULTS, ALERTS, *_heads()}, IGNORED)
     settings = _settings(top, report)
     defaults = _defaults(top)

@@ -7,34 +7,13 @@ it; so are numbers that a float or an integer of 4,300 digits cannot hold. Lines
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Final, NoReturn
 
+from onemcp.config.node import Member, Node, Value
 from onemcp.errors import ConfigError, Problem
 
 MAX_DEPTH: Final = 200
 """How deep objects and arrays may nest."""
-
-Value: TypeAlias = "dict[str, Member] | list[Node] | str | int | float | bool | None"
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One value and where it stands: the offsets `start` to `end`, and line and column (from 1, in characters)."""
-
-    value: Value
-    start: int
-    end: int
-    line: int
-    column: int
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One member of an object; the key is a node too, for its position."""
-
-    key: Node
-    value: Node
 
 
 def parse(text: str, file: str = "") -> Node:
@@ -57,15 +36,6 @@ def scan(text: str, file: str = "") -> tuple[Node, tuple[Problem, ...]]:
     """
     parser = _Parser(text, file)
     return parser.document(), tuple(parser.repeated)
-
-
-def plain(node: Node) -> Any:
-    """The value as ordinary dicts, lists and scalars."""
-    if isinstance(node.value, dict):
-        return {name: plain(member.value) for name, member in node.value.items()}
-    if isinstance(node.value, list):
-        return [plain(item) for item in node.value]
-    return node.value
 
 
 _BOM: Final = "\ufeff"
@@ -271,7 +241,7 @@ class _Parser:
             self._fail(f"the text ends inside the {kind} that begins at {line}:{column}")
 
     def _node(self, value: Value, start: int) -> Node:
-        return Node(value, start, self._pos, *self._place(start))
+        return Node(value, start, self._pos, *self._place(start), self._file)
 
     def _place(self, pos: int) -> tuple[int, int]:
         line = bisect_right(self._lines, pos)

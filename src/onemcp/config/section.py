@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from onemcp.config.interpolate import expand
-from onemcp.config.jsonc import Member, Node
+from onemcp.config.node import Member, Node
 from onemcp.config.setting import nearest
 from onemcp.core.readable import readable
 from onemcp.errors import ConfigError, Problem
@@ -19,7 +19,11 @@ class Item:
     node: Node
     key: str
     """Its path, as `mcpServers.git.args[1]`."""
-    file: str
+
+    @property
+    def file(self) -> str:
+        """The file that it stands in."""
+        return self.node.file
 
     def problem(self, what: str, fix: str = "") -> Problem:
         """What is wrong with it."""
@@ -137,7 +141,7 @@ class Section:
         value = item.node.value if item is not None else None
         if item is None or not isinstance(value, list):
             return ()
-        return tuple(Item(node, f"{item.key}[{index}]", item.file) for index, node in enumerate(value))
+        return tuple(Item(node, f"{item.key}[{index}]") for index, node in enumerate(value))
 
     def inner(self, item: Item) -> "Section":
         """An object among the elements of a member; what is wrong in it goes to the same report."""
@@ -167,7 +171,7 @@ class Section:
     def notice(self, name: str, what: str) -> None:
         """Remember a sentence about a member, for the start."""
         node = self.members[name].key
-        self._report.notices.append(f"{self.item.file}:{node.line}: {self.item.key}.{name}: {what}")
+        self._report.notices.append(f"{node.file}:{node.line}: {self.item.key}.{name}: {what}")
 
     def _is(self, item: Item, kind: type, wanted: str) -> bool:
         if isinstance(item.node.value, kind):
@@ -178,4 +182,4 @@ class Section:
     def _item(self, node: Node, name: str) -> Item:
         shown = name if name.isprintable() and name else json.dumps(name)
         path = f"{self.item.key}.{shown}" if self.item.key else shown
-        return Item(node, path, self.item.file)
+        return Item(node, path)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from onemcp.config.jsonc import Node, plain
+from onemcp.config.node import Node, plain
 from onemcp.config.section import Item, Report, Section
 from onemcp.config.setting import nearest
 from onemcp.core.alerts import FOLLOWS
