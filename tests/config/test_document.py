@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.golden import compare
 
-from onemcp.config.document import MAX_BYTES, Document, load, read
+from onemcp.config.document import Document, load, read
 from onemcp.config.keys import ENTRY, ENTRY_IGNORED, IGNORED, IGNORED_IN
 from onemcp.config.setting import Kind
 from onemcp.config.settings import FileValue, resolve
+from onemcp.config.sources import MAX_BYTES
 from onemcp.config.table import TABLE
 from onemcp.core.spec import HttpTransport, StdioTransport
 from onemcp.errors import ConfigError
@@ -207,8 +208,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert loaded(path) == f"{path}: there is no such file; name the configuration with --config"
 
 
-def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
-    assert loaded(tmp_path) == f"{tmp_path}: this is a folder, not a file; name the mcp.json in it"
+def test_a_folder_without_a_configuration(tmp_path: Path) -> None:
+    assert loaded(tmp_path) == f"{tmp_path}: there is no configuration in this folder; put an mcp.json in it"
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

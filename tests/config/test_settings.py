@@ -20,6 +20,7 @@ TYPES = {
     Kind.INTEGER: int,
     Kind.MILLISECONDS: float,
     Kind.TEXT: str,
+    Kind.NAME: str,
     Kind.PATH: str,
     Kind.LIST: tuple[str, ...],
     Kind.CHOICE: str,

@@ -48,7 +48,9 @@ async def running(
 async def reload(plan: Plan, runtime: Runtime, events: Events) -> None:
     """Read the configuration again; a faulty one changes nothing."""
     try:
-        document = load(Path(plan.settings.config), plan.environ, plan.settings.name_separator)
+        settings = plan.settings
+        path = Path(settings.config)
+        document = load(path, plan.environ, settings.name_separator, settings.environment)
     except ConfigError as error:
         _log.error("the configuration was not reloaded; the one before stays: %s", error)
         events.emit(ConfigReloaded(plan.settings.config, str(error)))

@@ -67,7 +67,8 @@ def examine(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[Fi
         return
     status, found = _running(args, environ)
     yield found
-    document, findings = _configuration(settings, status, environ)
+    is_mute = found.grade is Grade.BAD
+    document, findings = _configuration(settings, status, environ, is_mute=is_mute)
     yield from findings
     if document is not None:
         try:
@@ -80,7 +81,7 @@ def examine(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[Fi
                 yield Finding(f"server {spec.name}", Grade.OK, "is ready in the running gateway")
             else:
                 yield checkup.server(spec, environ)
-    yield from _machine(settings, args, environ, status)
+    yield from _machine(settings, args, environ, status, is_mute=is_mute)
     if document is not None and not args.offline:
         yield from asyncio.run(reach(document.specs, args.timeout))
     yield from _states(status)
@@ -104,18 +105,24 @@ def _running(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[dict
 
 
 def _configuration(
-    settings: Settings, status: Mapping[str, Any], environ: Mapping[str, str]
+    settings: Settings, status: Mapping[str, Any], environ: Mapping[str, str], *, is_mute: bool
 ) -> tuple[Document | None, list[Finding]]:
     about = "configuration"
     named = settings.config or str(status.get("config", ""))
-    path = Path(named) if named else find(environ)
+    try:
+        path = Path(named) if named else find(environ)
+    except ConfigError as error:
+        return None, [checkup.problem(about, problem) for problem in error.problems]
+    if path is None and is_mute:
+        what = "which one the gateway has is not known, as it does not answer"
+        return None, [Finding(about, Grade.WARNING, what, "name it with --config")]
     if path is None:
         places = ", ".join(map(str, candidates(environ)))
         return None, [
             Finding(about, Grade.BAD, f"there is none; looked for {places}", "name one with --config")
         ]
     try:
-        document = load(path, environ, settings.name_separator)
+        document = load(path, environ, settings.name_separator, settings.environment)
     except ConfigError as error:
         return None, [checkup.problem(about, problem) for problem in error.problems]
     number = len(document.specs)
@@ -125,11 +132,17 @@ def _configuration(
 
 
 def _machine(
-    settings: Settings, args: argparse.Namespace, environ: Mapping[str, str], status: Mapping[str, Any]
+    settings: Settings,
+    args: argparse.Namespace,
+    environ: Mapping[str, str],
+    status: Mapping[str, Any],
+    *,
+    is_mute: bool,
 ) -> Iterator[Finding]:
     folder = gateway(args, environ).folder
     for found in (
-        _port(settings, args, folder, status),
+        # Whoever is there and does not answer may well have the port.
+        None if is_mute else _port(settings, args, folder, status),
         checkup.state_folder(StateDir(folder)),
         checkup.log_file(settings),
         checkup.clock(),

@@ -68,6 +68,7 @@ def _manner(setting: Setting) -> dict[str, Any]:
     if setting.kind is Kind.CHOICE:
         return {"metavar": "|".join(setting.choices)}
     words = {
+        Kind.NAME: "NAME",
         Kind.PATH: "PATH",
         Kind.INTEGER: "N",
         Kind.MILLISECONDS: "MS",
@@ -100,7 +101,7 @@ def _started(first: Settings, typed: Mapping[str, Any], environ: Mapping[str, st
     path = Path(first.config) if first.config else find(environ)
     if path is None:
         raise CommandError(five_lines(environ).removeprefix("1mcp: "), code=Exit.CONFIG)
-    document = load(path, environ, first.name_separator)
+    document = load(path, environ, first.name_separator, first.environment)
     settings = replace(resolve(environ, typed, document.settings), config=str(path))
     plan = Plan(settings, document, environ)
     if _for_programs(settings, sys.stdout if settings.transport == "http" else sys.stderr):

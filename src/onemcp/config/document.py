@@ -4,6 +4,7 @@ A faulty document (not JSON, an unknown key, a wrong type, a key twice) is an er
 entry is an upstream with a `fault`, and the others are as good as ever.
 """
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Final
 
 from onemcp.config.alerts import AlertsConfig, read_alerts
 from onemcp.config.common import Common, read_common
+from onemcp.config.dotenv import load_dotenv
 from onemcp.config.entry import read_entry
 from onemcp.config.jsonc import scan
 from onemcp.config.keys import (
@@ -23,21 +25,19 @@ from onemcp.config.keys import (
     SERVERS,
     SERVERS_ALIAS,
 )
-from onemcp.config.node import plain
+from onemcp.config.node import Member, Node, plain
+from onemcp.config.overlay import Told, overlaid
 from onemcp.config.section import Item, Report, Section
 from onemcp.config.setting import Setting
 from onemcp.config.settings import FileValue
+from onemcp.config.sources import read_sources
 from onemcp.config.table import TABLE
 from onemcp.config.transport import Surroundings
-from onemcp.core.readable import readable
 from onemcp.core.spec import UpstreamSpec
-from onemcp.errors import ConfigError, Problem
+from onemcp.errors import ConfigError
 
-MAX_BYTES: Final = 10 * 1024 * 1024
-"""The largest configuration file that is read."""
 SEPARATOR: Final = "_1mcp_"
 """What stands between a server's name and a tool's if nobody says otherwise."""
-_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +53,24 @@ class Document:
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
 
 
-def load(path: Path, environ: Mapping[str, str], separator: str = SEPARATOR) -> Document:
-    """Read a file.
+def load(
+    path: Path, environ: Mapping[str, str], separator: str = SEPARATOR, environment: str = ""
+) -> Document:
+    """Read a configuration: its file or folder, the fragments beside it, and what is different in an environment.
 
     Raises:
-        ConfigError: it cannot be read, is larger than 10 MiB, is not UTF-8, or is a faulty document.
+        ConfigError: a file cannot be read, is larger than 10 MiB, is not UTF-8, or they make a faulty document.
     """
-    file = readable(str(path))
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise _unreadable(file, "there is no such file", "name the configuration with --config") from None
-    except IsADirectoryError:
-        raise _unreadable(file, "this is a folder, not a file", "name the mcp.json in it") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise _unreadable(file, f"the file cannot be read: {reason}") from error
-    if len(data) > MAX_BYTES:
-        raise _unreadable(file, "the file is larger than 10 MiB", "is this really the configuration?")
-    return read(_decoded(data, file), file, environ, separator, path.parent)
+    folder = path if path.is_dir() else path.parent
+    references = ChainMap(dict(environ), dict(load_dotenv(folder)))
+    first, *others = read_sources(path, environment)
+    root, problems = scan(first.text, first.file)
+    report = Report(first.file, problems)
+    for source in others:
+        over, problems = scan(source.text, source.file)
+        report.problems += problems
+        root = overlaid(root, over, None if source.is_overlay else _telling(report))
+    return _document(root, report, references, separator, folder)
 
 
 def read(
@@ -82,7 +80,7 @@ def read(
     separator: str = SEPARATOR,
     folder: Path | None = None,
 ) -> Document:
-    """Read a text. `file` names it in errors, and relative paths start at `folder`, or where the file is.
+    """Read one text. `file` names it in errors, and relative paths start at `folder`, or where the file is.
 
     Names of servers must not have the separator in them: `separator` if environment or options ask for another one
     than the usual, else the document's own.
@@ -91,13 +89,30 @@ def read(
         ConfigError: with every problem of the document, in the order of the text.
     """
     root, repeated = scan(text, file)
-    report = Report(file, repeated)
+    return _document(root, Report(file, repeated), environ, separator, folder or Path(file).parent)
+
+
+def _telling(report: Report) -> Told:
+    """Says of every value that a fragment replaces where it stood before: nobody may have meant that."""
+
+    def tell(key: str, below: Member, above: Member) -> None:
+        first, second = below.key, above.key
+        report.notices.append(
+            f"{second.file}:{second.line}: {key} stands here and in {first.file}:{first.line}; this one counts"
+        )
+
+    return tell
+
+
+def _document(
+    root: Node, report: Report, environ: Mapping[str, str], separator: str, folder: Path
+) -> Document:
     top = Section(Item(root, ""), report)
     top.only({SERVERS, SERVERS_ALIAS, DEFAULTS, ALERTS, *_heads()}, IGNORED)
     settings = _settings(top, report)
     defaults = _defaults(top)
     alerts = read_alerts(top.section(ALERTS), environ, report)
-    around = Surroundings(environ, Path(file).parent if folder is None else folder)
+    around = Surroundings(environ, folder)
     servers = _servers(top, report)
     specs = tuple(
         read_entry(name, entry, defaults, around, _separator(separator, settings))
@@ -105,7 +120,7 @@ def read(
     )
     if report.problems:
         problems = dict.fromkeys(report.problems)
-        raise ConfigError(*sorted(problems, key=lambda problem: (problem.line, problem.column)))
+        raise ConfigError(*sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column)))
     return Document(specs, settings, _notices(report, specs), alerts)
 
 
@@ -179,20 +194,3 @@ def _notices(report: Report, specs: tuple[UpstreamSpec, ...]) -> tuple[str, ...]
     if not specs:
         notices.append(f"{report.file}: no servers are configured")
     return tuple(notices)
-
-
-def _decoded(data: bytes, file: str) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        if data.startswith(_UTF16):
-            raise _unreadable(file, "the file is UTF-16", "save it as UTF-8") from None
-        before = data[: error.start].decode()
-        line = before.count("\n") + 1
-        column = len(before) - (before.rfind("\n") + 1) + 1
-        problem = Problem("the file is not UTF-8 here", "save it as UTF-8", file, line, column)
-        raise ConfigError(problem) from None
-
-
-def _unreadable(file: str, what: str, fix: str = "") -> ConfigError:
-    return ConfigError(Problem(what, fix, file))

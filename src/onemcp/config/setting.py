@@ -14,8 +14,6 @@ PREFIX: Final = "ONE_MCP_"
 _MOST: Final = 2**53
 """Above this a float no longer tells whole numbers apart."""
 _SHOWN: Final = 60
-_URL: Final = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#]*)?")
-"""Of a place: without a user, a query and a fragment."""
 _BOOLEANS: Final = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
     **dict.fromkeys(("false", "0", "no", "off"), False),
@@ -30,12 +28,19 @@ class Kind(StrEnum):
     MILLISECONDS = "a number of milliseconds"
     FRACTION = "a number"
     TEXT = "a text"
+    NAME = "a name of letters, digits, - and _"
     PATH = "a path"
     URL = "a URL that begins with http:// or https://"
     LIST = "a list of texts"
     CHOICE = "one of a few words"
 
 
+_PATTERNS: Final = {
+    Kind.URL: re.compile(
+        r"https?://[^\s/?#@]+(?:/[^\s?#]*)?"
+    ),  # of a place: without a user, a query and a fragment
+    Kind.NAME: re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*"),
+}
 _NUMBERS: Final = frozenset({Kind.INTEGER, Kind.MILLISECONDS, Kind.FRACTION})
 
 
@@ -149,7 +154,8 @@ class Setting:
             raise ValueError
         if not value and self.kind is Kind.TEXT:
             raise ValueError
-        if self.kind is Kind.URL and value and not _URL.fullmatch(value):
+        pattern = _PATTERNS.get(self.kind)
+        if pattern is not None and value and not pattern.fullmatch(value):
             raise ValueError
         return value.lower() if self.kind is Kind.CHOICE else value
 

@@ -22,6 +22,7 @@ class Settings:
     """What was found for every row of the table; times in milliseconds."""
 
     config: str
+    environment: str
     transport: str
     host: str
     port: int

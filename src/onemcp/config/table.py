@@ -10,7 +10,13 @@ TABLE: Final = (
         kind=Kind.PATH,
         default="",
         short="-c",
-        help="the configuration file",
+        help="the configuration file, or a folder of its fragments",
+    ),
+    Setting(
+        name="environment",
+        kind=Kind.NAME,
+        default="",
+        help="lay what is different there over the configuration: mcp.NAME.json over mcp.json",
     ),
     Setting(
         name="transport",

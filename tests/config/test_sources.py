@@ -1,0 +1,115 @@
+"""The files that make up one configuration."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from onemcp.config.document import load
+from onemcp.config.sources import read_sources
+from onemcp.core.spec import StdioTransport
+from onemcp.errors import ConfigError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "conf.d").mkdir()
+    for name in ("mcp.json", "mcp.production.json", "other.json", "mcp.staging.json"):
+        (tmp_path / name).write_text("{}")
+    fragments = (
+        "20-b.json",
+        "10-a.json",
+        "10-a.production.json",
+        "10-a.staging.json",
+        ".hidden.json",
+        "x.json~",
+        "README",
+    )
+    for name in fragments:
+        (tmp_path / "conf.d" / name).write_text("{}")
+    return tmp_path
+
+
+def names(path: Path, environment: str = "") -> list[str]:
+    return [Path(source.file).name for source in read_sources(path, environment)]
+
+
+def test_fragments_follow_by_name_and_other_environments_are_left_out(folder: Path) -> None:
+    assert names(folder / "mcp.json") == ["mcp.json", "10-a.json", "20-b.json"]
+
+
+def test_what_is_different_in_an_environment_comes_after_what_it_is_laid_over(folder: Path) -> None:
+    expected = ["mcp.json", "10-a.json", "10-a.production.json", "20-b.json", "mcp.production.json"]
+    assert names(folder / "mcp.json", "production") == expected
+
+
+def test_a_folder_is_its_fragments(folder: Path) -> None:
+    assert names(folder / "conf.d") == ["10-a.json", "20-b.json"]
+    assert names(folder / "conf.d", "staging") == ["10-a.json", "10-a.staging.json", "20-b.json"]
+
+
+def test_a_dot_in_a_name_makes_no_overlay_where_there_is_nothing_to_lay_it_over(tmp_path: Path) -> None:
+    (tmp_path / "10-web.v2.json").write_text("{}")
+    assert names(tmp_path) == ["10-web.v2.json"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "fix"), [("prodution", "did you mean production?"), ("qa", "there are production, staging")]
+)
+def test_an_environment_that_nothing_is_configured_for_is_refused(folder: Path, asked: str, fix: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_sources(folder / "mcp.json", asked)
+    assert str(caught.value) == f"{folder}: nothing is configured for the environment '{asked}'; {fix}"
+
+
+def test_the_first_overlay_is_told_how_to_be_made(tmp_path: Path) -> None:
+    (tmp_path / "mcp.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"write \{\} into mcp.production.json"):
+        read_sources(tmp_path / "mcp.json", "production")
+
+
+def test_development_staging_and_production_from_one_base(tmp_path: Path) -> None:
+    base = {
+        "mcpServers": {
+            "db": {"command": "db", "args": ["--dev"], "env": {"A": "1", "B": "2"}},
+            "debug": {"command": "d"},
+        }
+    }
+    over = {"mcpServers": {"db": {"args": ["--prod"], "env": {"B": "3"}}, "debug": None}, "port": 4000}
+    (tmp_path / "mcp.json").write_text(json.dumps(base))
+    (tmp_path / "mcp.production.json").write_text(json.dumps(over))
+    plain, production = (
+        load(tmp_path / "mcp.json", {}),
+        load(tmp_path / "mcp.json", {}, environment="production"),
+    )
+    assert [spec.name for spec in plain.specs] == ["db", "debug"]
+    (spec,) = production.specs
+    assert isinstance(spec.transport, StdioTransport)
+    assert (list(spec.transport.argv), dict(spec.transport.env)) == (["db", "--prod"], {"A": "1", "B": "3"})
+    assert production.settings["port"].origin == f"{tmp_path / 'mcp.production.json'}:1"
+
+
+def test_a_conflict_of_fragments_is_told_and_an_overlay_is_none(tmp_path: Path) -> None:
+    (tmp_path / "10.json").write_text('{"mcpServers": {"a": {"command": "x"}}}')
+    (tmp_path / "20.json").write_text('{"mcpServers": {\n"a": {"command": "y"}}}')
+    (tmp_path / "20.dev.json").write_text('{"mcpServers": {"a": {"command": "z"}}}')
+    first, second = tmp_path / "10.json", tmp_path / "20.json"
+    for environment, command in (("", "y"), ("dev", "z")):
+        document = load(tmp_path, {}, environment=environment)
+        assert document.notices == (
+            f"{second}:2: mcpServers.a.command stands here and in {first}:1; this one counts",
+        )
+        (spec,) = document.specs
+        assert isinstance(spec.transport, StdioTransport)
+        assert list(spec.transport.argv) == [command]
+
+
+def test_what_is_wrong_is_told_with_its_own_file(tmp_path: Path) -> None:
+    (tmp_path / "mcp.json").write_text('{"mcpServers": {"a": {"command": "x"}}}')
+    (tmp_path / "mcp.dev.json").write_text('{\n"mcpServers": {"a": {"comand": "y"}}, "prot": 1}')
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "mcp.json", {}, environment="dev")
+    assert [(Path(p.file).name, p.line, p.key) for p in caught.value.problems] == [
+        ("mcp.dev.json", 2, "mcpServers.a.comand"),
+        ("mcp.dev.json", 2, "prot"),
+    ]
