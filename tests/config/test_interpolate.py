@@ -22,6 +22,7 @@ ENVIRON = {"A": "one", "B_2": "${A}", "EMPTY": "", "SECRET": "s"}
         ("${NONE:-two}", "two"),
         ("${NONE:-}", ""),
         ("${A:-two}", "one"),
+        ("${A:?is needed}", "one"),
         ("${SECRET}", "s"),
         ("$A $ $$ {A}", "$A $ $$ {A}"),
         ("$${A}", "${A}"),
@@ -40,6 +41,8 @@ def test_what_a_variable_holds_is_not_expanded_again() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        ("${NONE:?make one at the bank}", "the variable NONE is not set; make one at the bank"),
+        ("${EMPTY:?}", "the variable EMPTY is not set; set it where the gateway starts"),
         ("${NONE}", "the variable NONE is not set; set it where the gateway starts, or write ${NONE:-text}"),
         (
             "${SECRET:api-key}",

@@ -32,6 +32,7 @@ from onemcp.config.setting import Setting
 from onemcp.config.settings import FileValue
 from onemcp.config.sources import read_sources
 from onemcp.config.table import TABLE
+from onemcp.config.templates import instantiated
 from onemcp.config.transport import Surroundings
 from onemcp.core.spec import UpstreamSpec
 from onemcp.errors import ConfigError
@@ -107,7 +108,7 @@ def _telling(report: Report) -> Told:
 def _document(
     root: Node, report: Report, environ: Mapping[str, str], separator: str, folder: Path
 ) -> Document:
-    top = Section(Item(root, ""), report)
+    top = Section(Item(instantiated(root, report.problems), ""), report)
     top.only({SERVERS, SERVERS_ALIAS, DEFAULTS, ALERTS, *_heads()}, IGNORED)
     settings = _settings(top, report)
     defaults = _defaults(top)

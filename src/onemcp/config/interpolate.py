@@ -2,6 +2,7 @@
 
     ${NAME}  ${env:NAME}   the variable (the second spelling is that of other MCP clients)
     ${NAME:-text}          the variable, or the text where it is not set or empty
+    ${NAME:?text}          the variable; where it is not set or empty, the text says what is missing
     $${                    the two characters ${ themselves
 
 `$NAME` without braces stays as it is, for shells. What a variable holds is never looked at again.
@@ -14,7 +15,7 @@ from typing import Final
 from onemcp.errors import ConfigError, Problem
 
 _REFERENCE: Final = re.compile(r"(\$\$\{)|\$\{([^{}]*)(\}?)")
-_VARIABLE: Final = re.compile(r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(:-.*)?", re.DOTALL)
+_VARIABLE: Final = re.compile(r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(:[-?].*)?", re.DOTALL)
 _UNSET: Final = " is not set"
 _LITERAL_FIX: Final = "write $${ for the two characters themselves"
 
@@ -94,6 +95,11 @@ def _value(name: str, default: str | None, environ: Mapping[str, str]) -> str:
     value = environ.get(name)
     if value is not None and not _is_text(value):
         raise ConfigError(Problem(f"${{{name}}} is not UTF-8", "set it to text"))
+    if default is not None and not value and default.startswith(":?"):
+        reason = default.removeprefix(":?").strip()
+        raise ConfigError(
+            Problem(f"the variable {name}{_UNSET}", reason or "set it where the gateway starts")
+        )
     if default is not None:
         return value or default.removeprefix(":-")
     if value is None:
