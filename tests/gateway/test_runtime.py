@@ -1,22 +1,27 @@
 """The runtime: what follows when the configuration or an upstream changes."""
 
+import asyncio
 import logging
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import Raw
 from tests.gateway.conftest import Running
-from tests.support.channels import Upstreams, handshake, spec, until
+from tests.support.channels import ScriptedChannel, Upstreams, handshake, spec, until
 
 from onemcp.core.access import View
 from onemcp.core.events import UpstreamChanged
 from onemcp.core.lifecycle import State
 from onemcp.core.offering import Listing
 from onemcp.core.tags import simple
-from onemcp.errors import Problem
+from onemcp.errors import Problem, Reason, UpstreamError
 from onemcp.gateway.context import CallContext
+from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
 from onemcp.gateway.streams import Stream
+from onemcp.upstream.channel import Reply
+from onemcp.wire.envelope import ABSENT, Envelope, encode
 from onemcp.wire.revisions import Era
 
 pytestmark = pytest.mark.anyio
@@ -36,6 +41,74 @@ async def test_a_reload_touches_only_what_changed(running: Running) -> None:
         assert [len(upstreams.channels[name]) for name in "abcd"] == [1, 1, 2, 1]
         assert upstreams.last("b").closed.done()
         assert not upstreams.channels["a"][0].closed.done()
+
+
+def hold(channel: ScriptedChannel) -> asyncio.Event:
+    """From now on a call on this connection is answered when the event is set."""
+    gate = asyncio.Event()
+
+    async def answer() -> dict[str, object]:
+        await gate.wait()
+        return {"content": []}
+
+    channel.script = {**channel.script, "tools/call": lambda _: answer()}
+    return gate
+
+
+def asking(runtime: Runtime, name: str) -> "asyncio.Task[Reply]":
+    ctx = CallContext(Era.HANDSHAKE, "2025-11-25", View())
+    params = Raw(encode({"name": name, "arguments": {}}))
+    return asyncio.create_task(
+        Dispatcher(runtime).dispatch(ctx, Envelope("2.0", method="tools/call", params=params))
+    )
+
+
+async def test_what_is_replaced_or_removed_finishes_what_it_was_asked(running: Running) -> None:
+    upstreams = Upstreams(a=handshake("x"), b=handshake("x"))
+    async with running(upstreams, specs=[spec("a"), spec("b")]) as runtime:
+        old = [upstreams.last("a"), upstreams.last("b")]
+        gates = [hold(channel) for channel in old]
+        calls = [asking(runtime, "a_1mcp_x"), asking(runtime, "b_1mcp_x")]
+        await until(lambda: len(runtime.backchannel) == 2)
+        await runtime.apply([replace(spec("a"), connection_timeout=7.0)])
+        await runtime.settled()
+        assert listed(runtime) == ["a_1mcp_x"]
+        assert upstreams.last("a") is not old[0]
+        assert await asking(runtime, "a_1mcp_x")
+        assert not any(channel.closed.done() or call.done() for channel, call in zip(old, calls, strict=True))
+        for gate in gates:
+            gate.set()
+        assert all(reply.error is ABSENT for reply in await asyncio.gather(*calls))
+        await until(lambda: all(channel.closed.done() for channel in old))
+        (supervisor,) = runtime.pool
+        assert supervisor.life.state is State.READY
+
+
+async def test_what_does_not_finish_in_time_is_ended(running: Running) -> None:
+    upstreams = Upstreams(a=handshake("x"))
+    async with running(upstreams, specs=[spec("a")], drain_timeout=0.1) as runtime:
+        old = upstreams.last("a")
+        hold(old)
+        call = asking(runtime, "a_1mcp_x")
+        await until(lambda: len(runtime.backchannel) == 1)
+        await runtime.apply([])
+        await until(old.closed.done)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+
+
+async def test_a_call_that_waits_for_one_that_is_replaced_goes_to_its_successor(running: Running) -> None:
+    upstreams = Upstreams(a=handshake("x"))
+    async with running(upstreams, specs=[spec("a")]) as runtime:
+        (supervisor,) = runtime.pool
+        upstreams.scripts["a"] = UpstreamError("a", Reason.UNREACHABLE, "is away", ran=False)
+        upstreams.last("a").die()
+        await until(lambda: supervisor.connection is None)
+        call = asking(runtime, "a_1mcp_x")
+        await until(lambda: supervisor.waiting > 0)
+        upstreams.scripts["a"] = handshake("x")
+        await runtime.apply([replace(spec("a"), connection_timeout=7.0)])
+        assert (await call).error is ABSENT
 
 
 async def test_what_needs_no_new_connection_is_taken_over_while_running(running: Running) -> None:

@@ -35,6 +35,7 @@ async def running(
         batch_delay=settings.async_batch_delay / 1000,
         call_wait=settings.call_wait / 1000,
         page_size=settings.page_size,
+        drain_timeout=settings.drain_timeout / 1000,
     )
     identity = Identity("onemcp", __version__, os.urandom(16).hex())
     async with (

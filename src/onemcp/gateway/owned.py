@@ -157,9 +157,9 @@ class Owned:
         """A session is over, and with it what is its own."""
         self._partitions.forget(_key(session))
 
-    async def stop(self, *upstreams: str) -> None:
-        """End all partitions of these upstreams."""
-        await self._partitions.stop(*upstreams)
+    async def stop(self, *upstreams: str, limit: float) -> None:
+        """Take out all partitions of these upstreams; what is under way on them has `limit` seconds to finish."""
+        await self._partitions.stop(*upstreams, limit=limit)
 
     async def aclose(self) -> None:
         """End everything."""

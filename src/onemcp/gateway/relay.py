@@ -49,6 +49,8 @@ _STATELESS: Final = (
     Era.STATELESS
 )  # Python takes as long for a member of an enumeration as for all the rest of a test.
 _PROGRESS: Final = b'"progressToken"'
+_ESCAPE: Final = b"\\"
+"""Where one stands, a name may be there in another spelling."""
 _URI: Final = b'"uri"'
 _NO_ARGUMENTS: Final = Raw(b"{}")
 
@@ -153,6 +155,9 @@ class Relay:
                 connection = await self._second(error, supervisor, connection)
                 reply = await self._ask(ctx, method, dict(params), route, connection, supervisor)
         except UpstreamError as error:
+            successor = self._successor(error, supervisor)
+            if successor is not None:
+                return await self._through(ctx, method, params, route, successor)
             raise as_rpc_error(error) from error
         if ctx.era is _STATELESS:
             if reply.error is not ABSENT or (
@@ -165,6 +170,12 @@ class Relay:
             for elicitation in url_elicitations(reply.error):
                 self._runtime.backchannel.expect(supervisor, elicitation, ctx.session)
         return self._adapted(ctx, method, route, connection, reply)
+
+    def _successor(self, error: UpstreamError, supervisor: Supervisor) -> Supervisor | None:
+        """What stands in the place of an upstream that ended before it was asked, because it is configured anew."""
+        successor = self._runtime.pool.get(supervisor.spec.name)
+        is_other = successor is not supervisor and supervisor.spec.partitioning.isolation is Isolation.SHARED
+        return successor if is_other and not error.ran else None
 
     async def _second(self, error: UpstreamError, supervisor: Supervisor, failed: Connection) -> Connection:
         """Another connection for a call that certainly did not run; else the error as it is."""
@@ -258,8 +269,8 @@ def _watch_progress(params: dict[str, Raw], call: Call, *, is_heard: bool) -> No
 
     None is asked for that could not be passed on: another client might have the same token.
     """
-    meta = params["_meta"]
-    if mentions(meta, _PROGRESS):
+    meta = bytes(params["_meta"])
+    if meta.find(_PROGRESS) >= 0 or meta.find(_ESCAPE) >= 0:
         members = open_object(meta)
         token = members.pop(TOKEN, None)
         if token is None:

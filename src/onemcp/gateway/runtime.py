@@ -52,6 +52,8 @@ class Options:
     call_wait: float = 10.0
     """How long a call waits for an upstream that is starting."""
     page_size: int = 100
+    drain_timeout: float = 10.0
+    """How long an upstream that the configuration no longer has may take to finish what it was asked."""
 
 
 class Runtime(AbstractAsyncContextManager["Runtime"]):
@@ -129,12 +131,16 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         self._tags = {spec.name: spec.tags for spec in specs}
         gone = [spec.name for spec in (*steps.remove, *steps.replace)]
         shared = [s.name for s in steps.update if s.partitioning.isolation is Isolation.SHARED]
-        await self.owned.stop(*gone, *shared)
-        await self.pool.stop(*gone)
+        limit = self.options.drain_timeout
+        await self.owned.stop(*gone, *shared, limit=limit)
+        is_busy = self.backchannel.is_busy
+        busy = await self.pool.stop(*gone, is_busy=is_busy)
         for spec in (*steps.add, *steps.replace):
             supervisor = self.pool.start(spec)
             supervisor.want_logs(self._log_level)
             self.watches.restore(supervisor)
+        for supervisor in busy:
+            self.pool.retire(supervisor, is_busy, limit)
         self.pool.order([spec.name for spec in specs])
         self._touch("", frozenset())
 
@@ -290,6 +296,8 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
     def _upstream_changed(self, supervisor: Supervisor, previous: State, changed: frozenset[Kind]) -> None:
         self._settled.set()
         name = supervisor.spec.name
+        if self.pool.get(name) not in (None, supervisor):
+            return  # its successor is there already, and it only finishes what it was asked
         if supervisor.life.state is not State.STOPPING:
             self._touch(name, changed)
         if supervisor.life.state is State.READY:

@@ -10,11 +10,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from onemcp.core.lifecycle import State
 from onemcp.core.spec import UpstreamSpec
 from onemcp.errors import Reason, UpstreamError
+from onemcp.upstream.retiring import Retiring
 from onemcp.upstream.supervisor import Supervisor
 
 SWEEP: Final = 1.0
@@ -50,6 +52,7 @@ class Partitions:
         self._loop = asyncio.get_running_loop()
         self._by_upstream: dict[str, OrderedDict[str, Partition]] = {}
         self._ending: set[asyncio.Task[None]] = set()
+        self._retiring = Retiring()
         self._timer: asyncio.TimerHandle | None = None
 
     def count(self, upstream: str) -> int:
@@ -128,11 +131,18 @@ class Partitions:
             if key in partitions:
                 self._end(partitions[key])
 
-    async def stop(self, *upstreams: str) -> None:
-        """End all partitions of these upstreams; returns when nothing of them runs any more."""
+    async def stop(self, *upstreams: str, limit: float = 0.0) -> None:
+        """Take all partitions of these upstreams out; returns when nothing runs any more of those that were idle.
+
+        The others finish what they are doing, for `limit` seconds at most.
+        """
         for name in upstreams:
             for partition in list(self._by_upstream.get(name, {}).values()):
-                self._end(partition)
+                if limit and partition.users:
+                    self._take_out(partition)
+                    self._retiring.add(partition.task, partial(_is_used, partition), limit)
+                else:
+                    self._end(partition)
             self._by_upstream.pop(name, None)
         await asyncio.gather(*self._ending, return_exceptions=True)
 
@@ -141,14 +151,17 @@ class Partitions:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        await self.stop(*self._by_upstream)
+        await asyncio.gather(self._retiring.aclose(), self.stop(*self._by_upstream))
 
     def _end(self, partition: Partition) -> None:
         """Take it out at once; its connection closes on its own, within the bound of its channel."""
-        self._by_upstream[partition.supervisor.spec.name].pop(partition.key, None)
+        self._take_out(partition)
         partition.task.cancel()
         self._ending.add(partition.task)
         partition.task.add_done_callback(self._ending.discard)
+
+    def _take_out(self, partition: Partition) -> None:
+        self._by_upstream[partition.supervisor.spec.name].pop(partition.key, None)
         self._on_end(partition.key, partition.supervisor)
 
     def _arm(self) -> None:
@@ -170,3 +183,7 @@ class Partitions:
                     self._end(partition)
         if any(self._by_upstream.values()):
             self._arm()
+
+
+def _is_used(partition: Partition) -> bool:
+    return partition.users > 0

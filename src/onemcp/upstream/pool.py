@@ -1,13 +1,15 @@
 """The pool: all upstreams by name, each with its supervisor; the only way to a connection."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from onemcp.core.spec import UpstreamSpec
 from onemcp.upstream.negotiate import Identity
+from onemcp.upstream.retiring import Retiring
 from onemcp.upstream.supervisor import Hearer, Listener, Opener, Supervisor
 
 
@@ -21,6 +23,7 @@ class UpstreamPool(AbstractAsyncContextManager["UpstreamPool"]):
         self._hear = hear
         self._supervisors: dict[str, Supervisor] = {}
         self._tasks: dict[Supervisor, asyncio.Task[None]] = {}
+        self._retiring = Retiring()
 
     async def __aenter__(self) -> Self:
         """Nothing runs yet; `start` does that."""
@@ -30,7 +33,7 @@ class UpstreamPool(AbstractAsyncContextManager["UpstreamPool"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop everything."""
-        await self._end(list(self._tasks))
+        await asyncio.gather(self._retiring.aclose(), self._end(list(self._tasks)))
 
     def __iter__(self) -> Iterator[Supervisor]:
         """All upstreams, in the order of the configuration."""
@@ -51,9 +54,19 @@ class UpstreamPool(AbstractAsyncContextManager["UpstreamPool"]):
         """One for a connection of this upstream, which somebody else runs."""
         return Supervisor(spec, self._opener, self._identity, listener, self._hear)
 
-    async def stop(self, *names: str) -> None:
-        """End these upstreams, all at once; returns when nothing of them runs any more."""
-        await self._end([self._supervisors.pop(name) for name in names if name in self._supervisors])
+    async def stop(self, *names: str, is_busy: Callable[[Supervisor], bool]) -> list[Supervisor]:
+        """Take these upstreams out, all at once; returns when nothing runs any more of those that were idle.
+
+        The others are returned and go on: they are to be retired once their successors are there.
+        """
+        gone = [self._supervisors.pop(name) for name in names if name in self._supervisors]
+        busy = [each for each in gone if each.waiting or is_busy(each)]
+        await self._end([each for each in gone if each not in busy])
+        return busy
+
+    def retire(self, supervisor: Supervisor, is_busy: Callable[[Supervisor], bool], limit: float) -> None:
+        """Let one that was taken out finish what it was asked, for `limit` seconds at most."""
+        self._retiring.add(self._tasks.pop(supervisor), partial(is_busy, supervisor), limit)
 
     def order(self, names: list[str]) -> None:
         """Bring the upstreams into the order of the configuration."""
