@@ -134,15 +134,17 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         limit = self.options.drain_timeout
         await self.owned.stop(*gone, *shared, limit=limit)
         is_busy = self.backchannel.is_busy
-        busy = await self.pool.stop(*gone, is_busy=is_busy)
+        busy, ends = self.pool.take_out(*gone, is_busy=is_busy)
         for spec in (*steps.add, *steps.replace):
-            supervisor = self.pool.start(spec)
+            supervisor = self.pool.start(spec, ends.get(spec.name))
             supervisor.want_logs(self._log_level)
             self.watches.restore(supervisor)
         for supervisor in busy:
             self.pool.retire(supervisor, is_busy, limit)
         self.pool.order([spec.name for spec in specs])
         self._touch("", frozenset())
+        if ends:
+            await asyncio.wait(ends.values())
 
     def want_logs(self, level: str, session: Session | None = None) -> None:
         """A session, or a request without one, asks for log messages of this level and above."""

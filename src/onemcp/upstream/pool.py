@@ -23,6 +23,7 @@ class UpstreamPool(AbstractAsyncContextManager["UpstreamPool"]):
         self._hear = hear
         self._supervisors: dict[str, Supervisor] = {}
         self._tasks: dict[Supervisor, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._retiring = Retiring()
 
     async def __aenter__(self) -> Self:
@@ -34,6 +35,7 @@ class UpstreamPool(AbstractAsyncContextManager["UpstreamPool"]):
     ) -> None:
         """Stop everything."""
         await asyncio.gather(self._retiring.aclose(), self._end(list(self._tasks)))
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
     def __iter__(self) -> Iterator[Supervisor]:
         """All upstreams, in the order of the configuration."""
@@ -43,26 +45,32 @@ class UpstreamPool(AbstractAsyncContextManager["UpstreamPool"]):
         """The upstream of that name, whatever its state."""
         return self._supervisors.get(name)
 
-    def start(self, spec: UpstreamSpec) -> Supervisor:
-        """Begin with an upstream; its supervisor runs on its own from here."""
+    def start(self, spec: UpstreamSpec, after: asyncio.Task[None] | None = None) -> Supervisor:
+        """Begin with an upstream, once what it replaces has ended; its supervisor runs on its own from here."""
         supervisor = self.supervisor(spec, self._listener)
         self._supervisors[spec.name] = supervisor
-        self._tasks[supervisor] = asyncio.create_task(supervisor.run(), name=f"upstream {spec.name}")
+        self._tasks[supervisor] = asyncio.create_task(_run(supervisor, after), name=f"upstream {spec.name}")
         return supervisor
 
     def supervisor(self, spec: UpstreamSpec, listener: Listener) -> Supervisor:
         """One for a connection of this upstream, which somebody else runs."""
         return Supervisor(spec, self._opener, self._identity, listener, self._hear)
 
-    async def stop(self, *names: str, is_busy: Callable[[Supervisor], bool]) -> list[Supervisor]:
-        """Take these upstreams out, all at once; returns when nothing runs any more of those that were idle.
+    def take_out(
+        self, *names: str, is_busy: Callable[[Supervisor], bool]
+    ) -> tuple[list[Supervisor], dict[str, asyncio.Task[None]]]:
+        """Take these upstreams out, all at once: those that are in use, which go on, and the ends of the others.
 
-        The others are returned and go on: they are to be retired once their successors are there.
+        Those in use are to be retired once their successors are there; an end is done when nothing of it runs.
         """
         gone = [self._supervisors.pop(name) for name in names if name in self._supervisors]
         busy = [each for each in gone if each.waiting or is_busy(each)]
-        await self._end([each for each in gone if each not in busy])
-        return busy
+        ends = {each.spec.name: self._tasks.pop(each) for each in gone if each not in busy}
+        for task in ends.values():
+            task.cancel()
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+        return busy, ends
 
     def retire(self, supervisor: Supervisor, is_busy: Callable[[Supervisor], bool], limit: float) -> None:
         """Let one that was taken out finish what it was asked, for `limit` seconds at most."""
@@ -77,3 +85,9 @@ class UpstreamPool(AbstractAsyncContextManager["UpstreamPool"]):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _run(supervisor: Supervisor, after: asyncio.Task[None] | None) -> None:
+    if after is not None:
+        await asyncio.wait((after,))
+    await supervisor.run()
