@@ -3,6 +3,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.support.stranger import as_stranger
 
 from onemcp.cli.find import find, five_lines
 
@@ -19,6 +20,23 @@ def test_a_configuration_in_the_home_folder_is_found(
     assert find(environ) == tmp_path / place
     (tmp_path / "mcp.json").touch()
     assert find(environ) == Path("mcp.json")
+
+
+@pytest.mark.parametrize("command", ["serve", "doctor"])
+def test_a_place_that_cannot_be_looked_at_is_named(command: str, tmp_path: Path) -> None:
+    shut = tmp_path / "shut"
+    shut.mkdir()
+    environ = {"XDG_CONFIG_HOME": str(shut), "ONE_MCP_STATE_DIR": "/nonexistent/state", "ONE_MCP_PORT": "1"}
+    done = as_stranger(command, folder=shut, environ=environ)
+    said = done.stdout + done.stderr
+    assert f"{shut}/1mcp/mcp.json: whether there is a configuration cannot be seen: Permission denied" in said
+    assert "name one with --config" in said
+    assert "Traceback" not in said
+    assert done.returncode == (78 if command == "serve" else 1)
+
+
+def test_a_user_without_a_home_is_told_where_it_was_looked_for() -> None:
+    assert "mcp.json" in five_lines({"PATH": ""})
 
 
 def test_xdg_config_home_moves_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

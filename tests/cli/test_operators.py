@@ -13,6 +13,7 @@ import pytest
 from tests.support.gateway import GatewayProcess, environment, onemcp
 from tests.support.golden import compare, neutral
 from tests.support.scripted import command
+from tests.support.stranger import as_stranger
 
 GOLDEN = Path(__file__).parent / "golden"
 STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.MULTILINE)
@@ -85,12 +86,89 @@ def test_whoever_follows_does_not_hold_up_the_end_of_the_gateway(tmp_path: Path)
                 process.kill()
 
 
+def test_whoever_follows_a_gateway_that_is_killed_is_told(tmp_path: Path) -> None:
+    with GatewayProcess({"mcpServers": {}}, folder=tmp_path) as gateway:
+        follow = [sys.executable, "-m", "onemcp", "logs", "-f", "--state-dir", str(gateway.state_dir)]
+        with subprocess.Popen(
+            follow, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                assert process.stdout is not None
+                assert "no servers are configured" in process.stdout.readline()
+                gateway.kill()
+                _, said = process.communicate(timeout=15)
+                assert process.returncode == 3
+                assert said.startswith("1mcp: the gateway is gone: ")
+            finally:
+                process.kill()
+
+
+def test_whoever_follows_hears_on_while_the_file_is_rotated(tmp_path: Path) -> None:
+    flags = ("--log-file", str(tmp_path / "g.log"), "--log-max-size", "400")
+    with GatewayProcess({"mcpServers": {}}, *flags, folder=tmp_path) as gateway:
+        follow = [
+            sys.executable,
+            "-m",
+            "onemcp",
+            "logs",
+            "-f",
+            "-n",
+            "1",
+            "--state-dir",
+            str(gateway.state_dir),
+        ]
+        environ = environment(tmp_path)
+        with subprocess.Popen(follow, env=environ, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                assert process.stdout.readline()
+                for level in ["debug", "info"] * 4:
+                    gateway.command("log-level", level)
+                    while f"the log level is now {level}" not in process.stdout.readline():
+                        assert process.poll() is None
+                assert (tmp_path / "g.log.1").exists()
+            finally:
+                process.kill()
+
+
+def test_another_user_s_gateway_is_told_from_none(gateway: GatewayProcess) -> None:
+    for argv in (["status"], ["logs"], ["top", "--once"], ["alerts"], ["log-level"]):
+        done = as_stranger(*argv, "--state-dir", str(gateway.state_dir), folder=gateway.state_dir)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"cannot be seen: this user may not look into {gateway.state_dir}" in done.stderr
+        assert "as the user that the gateway runs as" in done.stderr
+
+
+def test_a_gateway_that_hangs_is_the_only_finding_and_nothing_waits_long_for_it(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "g").mkdir()
+    with GatewayProcess({"mcpServers": {}}, folder=tmp_path / "g") as gateway:
+        gateway.signal(signal.SIGSTOP)
+        try:
+            reach = ["--port", str(gateway.port), "--state-dir", str(gateway.state_dir)]
+            found = onemcp("doctor", *reach, folder=elsewhere)
+            tested = onemcp("alerts", "test", *reach, folder=elsewhere)
+        finally:
+            gateway.signal(signal.SIGCONT)
+    assert found.returncode == 1
+    assert found.stdout.splitlines()[-1] == "1 thing to mend, 1 warning"
+    assert "no answer from the gateway within 10 s" in found.stdout
+    assert "which one the gateway has is not known, as it does not answer" in found.stdout
+    assert tested.returncode == 1
+    assert tested.stderr == "1mcp: no answer from the gateway within 10 s\n"
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
         (["log-level", "loud"], "there are debug, info, warn, error"),
         (["log-level", "debug", "--for", "ever"], "write 90s, 10m, 2h or 1d"),
+        (["log-level", "debug", "--for", "0.0000001"], "a second or more"),
+        (["log-level", "debug", "--for", "9" * 400], "at most 7 d"),
         (["log-level", "--for", "10m"], "--for needs a level"),
+        (["alerts", "history", "--limit", "9999999999"], "a number from 1 to 500"),
+        (["alerts", "history", "--limit", "0"], "a number from 1 to 500"),
         (["logs", "--lines", "-1"], "a number from 0 on"),
     ],
 )

@@ -230,7 +230,7 @@ def test_the_separator_that_names_must_not_have_is_the_one_in_use() -> None:
         ({"command": "c", "env": ["=b"]}, "x.env[0]: '' is no name of a variable"),
         (
             {"command": "c", "cwd": "${SECRET:x}"},
-            "x.cwd: ${SECRET:x}: secrets are not available in this version",
+            "x.cwd: ${SECRET:x}: secrets cannot be used here",
         ),
         ({"url": ""}, "x.url:  is no usable url: it begins with neither http:// nor https://"),
         (
@@ -240,6 +240,10 @@ def test_the_separator_that_names_must_not_have_is_the_one_in_use() -> None:
         ({"url": "ftp://h"}, "x.url: ftp://h is no usable url: it begins with neither http:// nor https://"),
         ({"url": "http:///mcp"}, "x.url: http:///mcp is no usable url: it names no host"),
         ({"url": "http://h:0/"}, "x.url: http://h:0/ is no usable url: port 0 cannot be reached"),
+        (
+            {"url": "http://a..b/mcp"},
+            "x.url: http://a..b/mcp is no usable url: its host is no name; no part of it may be empty or too long",
+        ),
         (
             {"url": "http://h/a b"},
             "x.url: http://h/a b is no usable url: it has characters that must be percent-encoded",

@@ -46,7 +46,7 @@ def test_what_a_variable_holds_is_not_expanded_again() -> None:
         ("${NONE}", "the variable NONE is not set; set it where the gateway starts, or write ${NONE:-text}"),
         (
             "${SECRET:api-key}",
-            "${SECRET:api-key}: secrets are not available in this version; use an environment variable, as ${NAME}",
+            "${SECRET:api-key}: secrets cannot be used here; use an environment variable, as ${NAME}",
         ),
         (
             "${input:token}",

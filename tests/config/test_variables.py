@@ -46,3 +46,10 @@ def test_an_unknown_variable_is_told_with_the_nearest_name() -> None:
 
 def test_known_variables_are_not_told() -> None:
     assert unknown(["ONE_MCP_A", "B"], ["ONE_MCP_A"]) == ()
+
+
+def test_variables_about_secrets_are_no_mistyped_settings() -> None:
+    assert (
+        unknown(["ONE_MCP_SECRET_API_KEY", "ONE_MCP_SECRETS_DIR", "ONE_MCP_SECRETS_KEY"], ["ONE_MCP_PORT"])
+        == ()
+    )

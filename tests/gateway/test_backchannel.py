@@ -175,6 +175,24 @@ async def test_a_call_hears_its_own_progress_before_its_answer(running: Running)
     assert [json.loads(message)["params"]["progressToken"] for message in heard] == ["p"] * 3
 
 
+async def test_a_token_in_another_spelling_is_not_taken_for_another_client_s(running: Running) -> None:
+    call = telling(1)
+    upstreams = Upstreams(a=handshake("t", **{"tools/call": call}))
+    call.upstreams.append(upstreams)
+    heard: list[bytes] = []
+    others: list[bytes] = []
+    async with running(upstreams) as runtime:
+        supervisor = runtime.pool.get("a")
+        assert supervisor is not None
+        other = runtime.backchannel.begin(supervisor, ctx(others, session=session()), refused, 60.0)
+        other.watch(Raw(b'"p"'))
+        params = Raw(b'{"name":"a_1mcp_t","_meta":{"progress\\u0054oken":%d}}' % other.own)
+        await Dispatcher(runtime).dispatch(ctx(heard), Envelope("2.0", method="tools/call", params=params))
+        assert json.loads(heard[0])["params"]["progressToken"] == other.own
+        runtime.backchannel.end(other)
+    assert others == []
+
+
 async def test_a_client_that_takes_no_messages_has_no_token_upstream(running: Running) -> None:
     call = telling(1)
     upstreams = Upstreams(a=handshake("t", **{"tools/call": call}))

@@ -1,6 +1,7 @@
 """Calls of stateless clients that wait for answers: round by round, bounded, each state good once."""
 
 import asyncio
+import gc
 import json
 from contextlib import suppress
 from typing import Any
@@ -13,7 +14,7 @@ from tests.support.channels import Failure, until
 
 from onemcp.core.access import Principal
 from onemcp.errors import RpcError
-from onemcp.gateway.parking import Limits
+from onemcp.gateway.parking import Conversation, Limits
 from onemcp.gateway.trail import Trail, following, request_id
 from onemcp.wire.envelope import Envelope, encode
 
@@ -51,6 +52,18 @@ async def test_a_question_is_an_answer_and_the_retry_goes_on(running: Running) -
         result = await client.retry(asked)
         assert (result["resultType"], result["answer"]) == ("complete", YES)
         assert (len(runtime.parking), len(runtime.backchannel)) == (0, 0)
+
+
+async def test_what_is_over_is_freed_without_the_collector(running: Running) -> None:
+    async with running(asking(once)) as runtime:
+        client = Client(runtime)
+        gc.collect()
+        gc.disable()
+        try:
+            await client.retry(await client.call())
+            await until(lambda: not [each for each in gc.get_objects() if type(each) is Conversation])
+        finally:
+            gc.enable()
 
 
 async def test_questions_that_come_together_are_asked_together(running: Running) -> None:

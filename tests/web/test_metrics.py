@@ -1,5 +1,6 @@
 """`/metrics` over HTTP: who may ask, how, and where."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -47,6 +48,24 @@ async def test_it_is_prometheus_s_own_format_unless_openmetrics_is_asked_for() -
     assert Scrape(wanted.text, openmetrics=True).value("onemcp_build_info") == 1
 
 
+@pytest.mark.parametrize(
+    ("accept", "is_open"),
+    [
+        ("Application/OpenMetrics-Text; Version=1.0.0", True),
+        ("text/plain, application/openmetrics-text;q=0.001", True),
+        ("application/openmetrics-text;version=1.0.0;q=0", False),
+        ("application/openmetrics-text; Q=0.000, text/plain", False),
+        ("text/plain;of=application/openmetrics-text", False),
+        ("application/openmetrics-texts", False),
+        (";,;q=,", False),
+    ],
+)
+async def test_openmetrics_is_what_accept_says_in_whatever_case(accept: str, is_open: bool) -> None:
+    async with page() as client:
+        answer = await client.get("/metrics", headers={"accept": accept})
+    assert answer.headers["content-type"].startswith("application/openmetrics-text;") is is_open
+
+
 @pytest.mark.parametrize("host", ["10.0.0.5:3050", "10.0.0.5", "[fd00::1]:9090", "gw.example", "localhost:1"])
 async def test_an_address_or_a_name_that_is_known_may_ask(host: str) -> None:
     async with page() as client:
@@ -74,6 +93,20 @@ async def test_a_page_of_somebody_else_is_refused_whatever_the_host(host: str) -
     assert answer.status_code == 403
     assert "--allowed-origins" in answer.json()["error"]
     assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("name", ["Host", "Origin"])
+async def test_two_of_a_header_that_decides_are_refused(name: str) -> None:
+    async with page() as client:
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+        twice = f"{name}: localhost\r\n{name}: evil.example\r\n"
+        writer.write(f"GET /metrics HTTP/1.1\r\nConnection: close\r\n{twice}\r\n".encode())
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert f"more than one {name.lower()} header".encode() in answer
 
 
 async def test_only_get_and_head_are_answered_and_nothing_may_keep_the_answer() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from onemcp import __version__
 from onemcp.app.parts import DocumentApplied, Plan
-from onemcp.config.document import load
+from onemcp.config.loading import load_with_secrets
 from onemcp.config.state import StateDir
 from onemcp.core.events import ConfigReloaded, Events
 from onemcp.core.merge import NamePolicy, Naming
@@ -51,7 +51,7 @@ async def reload(plan: Plan, runtime: Runtime, events: Events) -> None:
     try:
         settings = plan.settings
         path = Path(settings.config)
-        document = load(path, plan.environ, settings.name_separator, settings.environment)
+        document = await load_with_secrets(path, plan.environ, settings.name_separator, settings.environment)
     except ConfigError as error:
         _log.error("the configuration was not reloaded; the one before stays: %s", error)
         events.emit(ConfigReloaded(plan.settings.config, str(error)))

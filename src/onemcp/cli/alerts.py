@@ -14,6 +14,7 @@ from onemcp.cli.arguments import Parser
 from onemcp.cli.control import Gateway, add_reach, gateway, print_json
 from onemcp.cli.outcome import CommandError, Exit
 from onemcp.cli.text import one_line, table
+from onemcp.ops.alerts.outbox import MAX_HISTORY, USUAL_LIMIT
 
 _RAISED: Final = ("alert", "server", "severity", "since", "summary")
 _WEBHOOKS: Final = ("webhook", "format", "delivered", "waiting", "last error")
@@ -31,7 +32,11 @@ def define(parser: Parser) -> None:
         help="what is raised now (list), what was told (history), or send each webhook a test",
     )
     parser.add_argument(
-        "--limit", type=int, default=20, metavar="N", help="alerts of the history (default 20)"
+        "--limit",
+        type=int,
+        default=USUAL_LIMIT,
+        metavar="N",
+        help=f"alerts of the history (default {USUAL_LIMIT}, {MAX_HISTORY} at most)",
     )
     parser.add_argument("--json", action="store_true", help="print the control API's answer")
     add_reach(parser)
@@ -41,8 +46,10 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     """Print what was asked for.
 
     Raises:
-        CommandError: no gateway runs, it does not answer, or there is no webhook to test.
+        CommandError: no gateway runs, it does not answer, there is no webhook to test, or so many are not kept.
     """
+    if not 1 <= args.limit <= MAX_HISTORY:
+        raise CommandError(f"--limit is a number from 1 to {MAX_HISTORY}", code=Exit.USAGE)
     body = _asked(gateway(args, environ), args)
     answer = json.loads(body)
     if args.what == "test" and not answer["results"]:
@@ -58,9 +65,12 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
 
 
 def _asked(reached: Gateway, args: argparse.Namespace) -> bytes:
-    if args.what == "test":
-        return reached.test_alerts()
-    return reached.alert_history(max(1, args.limit)) if args.what == "history" else reached.alerts()
+    if args.what == "history":
+        return reached.alert_history(args.limit)
+    known = reached.alerts()
+    if args.what == "list":
+        return known
+    return reached.test_alerts(max((one["timeout"] for one in json.loads(known)["webhooks"]), default=0.0))
 
 
 def _outcome(answer: Mapping[str, Any]) -> Exit:

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "logs": Command("onemcp.cli.logs", "the last lines of the log, of one server or all; -f goes on"),
     "log-level": Command("onemcp.cli.log_level", "log more or less, for a while"),
     "doctor": Command("onemcp.cli.doctor", "what is wrong, and what to do about it"),
+    "secret": Command("onemcp.cli.secret", "the encrypted file of secrets: set, get, list, rm, rotate-key"),
     "connect": Command("onemcp.cli.connect", "what to paste into Claude Code, Cursor, VS Code and Codex"),
 }
 

@@ -3,7 +3,9 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -28,8 +30,8 @@ TIMEOUT: Final = 10.0
 """Seconds that the gateway has for an answer that needs no upstream."""
 _MAX_ANSWER: Final = 256 * 1024 * 1024
 """Bytes of an answer; a tool's result may be as large as the gateway lets it."""
-_TEST_TIMEOUT: Final = 70.0
-"""Seconds: longer than any webhook may take."""
+_LOCK_LIMIT: Final = 1.0
+"""Seconds for which the lock of a gateway that was killed may still be there."""
 _JSON: Final = (("content-type", "application/json"),)
 
 
@@ -68,9 +70,9 @@ class Gateway:
         """What was told, the newest first, and what could not be."""
         return self._ask("GET", f"/alerts/history?limit={limit}")
 
-    def test_alerts(self) -> bytes:
-        """Try every webhook once; what became of it."""
-        return self._ask("POST", "/alerts/test", timeout=_TEST_TIMEOUT)
+    def test_alerts(self, slowest: float) -> bytes:
+        """Try every webhook once; what became of it. `slowest` is the longest time that one of them has, in seconds."""
+        return self._ask("POST", "/alerts/test", timeout=slowest + TIMEOUT)
 
     def top(self) -> bytes:
         """How busy the gateway and its servers are."""
@@ -86,18 +88,20 @@ class Gateway:
 
     def logs(self, server: str, lines: int, *, follow: bool) -> Iterator[bytes]:
         """The last lines of the log as JSON lines; with `follow` each that comes after them, as it comes."""
-        from onemcp.cli.lines import lines_of  # noqa: PLC0415 - its library is slow to load, and few need it
+        from onemcp.cli.lines import BrokenOffError, lines_of  # noqa: PLC0415 - its library is slow to load, and few need it
 
         given = {"server": server, "lines": str(lines), "follow": str(int(follow))}
         path = str(StateDir(self.folder).control_socket)
         try:
             with lines_of(path, f"/logs?{urlencode(given)}", TIMEOUT, forever=follow) as answer:
                 if answer.status != HTTPStatus.OK:
-                    reason = _reason(answer.read())
+                    reason = _reason(b"".join(answer.lines))
                     raise CommandError(reason or f"the gateway answered with status {answer.status}")
-                yield from answer
-        except (FileNotFoundError, ConnectionRefusedError) as error:
+                yield from answer.lines
+        except (FileNotFoundError, NotADirectoryError, PermissionError, ConnectionRefusedError) as error:
             raise self._missing() from error
+        except BrokenOffError as error:
+            raise self._broken_off() from error
         except OSError as error:
             raise CommandError(f"the connection to the gateway failed: {error}") from error
 
@@ -120,8 +124,26 @@ class Gateway:
             raise CommandError(f"the connection to the gateway failed: {error.what}") from error
         return response.status, response.body
 
+    def _broken_off(self) -> CommandError:
+        """Why an answer has no end: the gateway has gone, whose lock may outlive its connections by a moment."""
+        by = time.monotonic() + _LOCK_LIMIT
+        while StateDir(self.folder).is_held():
+            if time.monotonic() > by:
+                return CommandError("the gateway ended its answer half-way", "see its log, and ask again")
+            time.sleep(_LOCK_LIMIT / 20)
+        what = "the gateway is gone: it ended without a word, as when it is killed"
+        return CommandError(
+            what, "see what ended it (dmesg, journalctl), and start it again", Exit.NO_GATEWAY
+        )
+
     def _missing(self) -> CommandError:
         state = StateDir(self.folder)
+        closed = _closed(state.control_socket)
+        if closed is not None:
+            return CommandError(
+                f"whether a gateway runs here cannot be seen: this user may not look into {closed}",
+                "do this as the user that the gateway runs as, or name another with --port or --state-dir",
+            )
         if state.is_held():
             return CommandError(
                 f"a gateway has {self.folder}, but does not answer on {state.control_socket}",
@@ -132,6 +154,16 @@ class Gateway:
             "start one with 1mcp --config mcp.json, or name the one you mean with --port or --state-dir",
             Exit.NO_GATEWAY,
         )
+
+
+def _closed(socket: Path) -> Path | None:
+    """What keeps this user from a socket: the outermost folder that may not be entered, or the socket itself."""
+    for folder in reversed(socket.parents):
+        if not folder.is_dir():
+            return None
+        if not os.access(folder, os.X_OK):
+            return folder
+    return socket if os.access(socket, os.F_OK) and not os.access(socket, os.W_OK) else None
 
 
 def _reason(body: bytes) -> str:

@@ -18,7 +18,8 @@ from onemcp.cli.control import add_reach, gateway, typed
 from onemcp.cli.find import candidates, find
 from onemcp.cli.outcome import CommandError, Exit
 from onemcp.cli.text import one_line, plain, state_style, width
-from onemcp.config.document import Document, load
+from onemcp.config.document import Document
+from onemcp.config.loading import load_with_secrets
 from onemcp.config.settings import Settings, resolve
 from onemcp.config.state import StateDir
 from onemcp.core.redact import without_secrets
@@ -122,7 +123,9 @@ def _configuration(
             Finding(about, Grade.BAD, f"there is none; looked for {places}", "name one with --config")
         ]
     try:
-        document = load(path, environ, settings.name_separator, settings.environment)
+        document = asyncio.run(
+            load_with_secrets(path, environ, settings.name_separator, settings.environment)
+        )
     except ConfigError as error:
         return None, [checkup.problem(about, problem) for problem in error.problems]
     number = len(document.specs)

@@ -9,14 +9,14 @@ def seconds(text: str) -> float:
     """The seconds that a text means; a number alone is seconds.
 
     Raises:
-        ValueError: it means none, or none that is more than nothing.
+        ValueError: it means none, or less than a second.
     """
     number, unit = (text[:-1], _UNITS[text[-1]]) if text[-1:] in _UNITS else (text, 1)
     if not number.replace(".", "", 1).isdigit() or not number.isascii():
-        raise ValueError(f"{text} is no length of time; write 90s, 10m, 2h or 1d")
+        raise ValueError(f"{text[:40]} is no length of time; write 90s, 10m, 2h or 1d")
     value = float(number) * unit
-    if value <= 0:
-        raise ValueError("a length of time is more than nothing")
+    if value < 1:
+        raise ValueError("a length of time is a second or more")
     return value
 
 

@@ -1,9 +1,13 @@
 """Which configuration file is meant when nobody names one, and what to paste when there is none."""
 
 import json
+import os
 import shutil
+import stat
 from collections.abc import Mapping
 from pathlib import Path
+
+from onemcp.errors import ConfigError, Problem
 
 _START = """\
 cat > mcp.json <<'EOF'
@@ -15,14 +19,28 @@ EOF
 
 def candidates(environ: Mapping[str, str]) -> list[Path]:
     """Where a configuration is looked for, in this order."""
-    home = Path(environ.get("HOME") or "~").expanduser()
+    home = Path(environ.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111 - Path's own fails for a user without a home
     base = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
     return [Path("mcp.json"), base / "1mcp" / "mcp.json", base / "onemcp" / "mcp.json"]
 
 
 def find(environ: Mapping[str, str]) -> Path | None:
-    """The first candidate that is there; None if none is."""
-    return next((place for place in candidates(environ) if place.is_file()), None)
+    """The first candidate that is there; None if none is.
+
+    Raises:
+        ConfigError: this user may not look at one of those that come first.
+    """
+    return next((place for place in candidates(environ) if _is_file(place)), None)
+
+
+def _is_file(place: Path) -> bool:
+    try:
+        return stat.S_ISREG(place.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        what = f"whether there is a configuration cannot be seen: {error.strerror}"
+        raise ConfigError(Problem(what, "name one with --config", file=str(place))) from error
 
 
 def five_lines(environ: Mapping[str, str]) -> str:

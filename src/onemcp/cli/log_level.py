@@ -9,7 +9,7 @@ from onemcp.cli.arguments import Parser
 from onemcp.cli.control import add_reach, gateway, print_json
 from onemcp.cli.duration import seconds, shown
 from onemcp.cli.outcome import CommandError, Exit
-from onemcp.ops.logs.level import LEVELS
+from onemcp.ops.logs.level import LEVELS, LONGEST
 
 
 def define(parser: Parser) -> None:
@@ -38,6 +38,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
         time = seconds(args.time) if args.time else 0.0
     except ValueError as error:
         raise CommandError(f"--for: {error}", code=Exit.USAGE) from error
+    if time > LONGEST:
+        raise CommandError(f"--for: a level is set for at most {shown(LONGEST)}", code=Exit.USAGE)
     if args.level and args.level not in LEVELS:
         what = f"unknown log level {args.level}"
         raise CommandError(what, f"there are {', '.join(LEVELS)}", Exit.USAGE)

@@ -5,6 +5,7 @@ nothing, 1 for what the machine refuses.
 """
 
 import argparse
+import asyncio
 import io
 import shlex
 import sys
@@ -24,7 +25,7 @@ from onemcp.cli.find import find, five_lines
 from onemcp.cli.outcome import CommandError, Exit, report
 from onemcp.cli.printer import Printer
 from onemcp.cli.text import plain
-from onemcp.config.document import load
+from onemcp.config.loading import load_with_secrets
 from onemcp.config.setting import Kind, Setting
 from onemcp.config.settings import Settings, flags, resolve
 from onemcp.core.events import Events, UpstreamChanged
@@ -101,7 +102,7 @@ def _started(first: Settings, typed: Mapping[str, Any], environ: Mapping[str, st
     path = Path(first.config) if first.config else find(environ)
     if path is None:
         raise CommandError(five_lines(environ).removeprefix("1mcp: "), code=Exit.CONFIG)
-    document = load(path, environ, first.name_separator, first.environment)
+    document = asyncio.run(load_with_secrets(path, environ, first.name_separator, first.environment))
     settings = replace(resolve(environ, typed, document.settings), config=str(path))
     plan = Plan(settings, document, environ)
     if _for_programs(settings, sys.stdout if settings.transport == "http" else sys.stderr):

@@ -14,7 +14,6 @@ from onemcp.config.alerts import AlertsConfig, read_alerts
 from onemcp.config.common import Common, read_common
 from onemcp.config.dotenv import load_dotenv
 from onemcp.config.entry import read_entry
-from onemcp.config.jsonc import scan
 from onemcp.config.keys import (
     ALERTS,
     COMMON,
@@ -22,20 +21,26 @@ from onemcp.config.keys import (
     DEFAULTS_IGNORED,
     IGNORED,
     IGNORED_IN,
+    SECRETS,
     SERVERS,
     SERVERS_ALIAS,
 )
 from onemcp.config.node import Member, Node, plain
 from onemcp.config.overlay import Told, overlaid
+from onemcp.config.secrets.collected import Surrounding, collect
+from onemcp.config.secrets.reference import Reference
+from onemcp.config.secrets.secret import Secret
+from onemcp.config.secrets.section import SecretsConfig, read_secrets
 from onemcp.config.section import Item, Report, Section
 from onemcp.config.setting import Setting
 from onemcp.config.settings import FileValue
 from onemcp.config.sources import read_sources
 from onemcp.config.table import TABLE
 from onemcp.config.templates import instantiated
+from onemcp.config.text import scan
 from onemcp.config.transport import Surroundings
 from onemcp.core.spec import UpstreamSpec
-from onemcp.errors import ConfigError
+from onemcp.errors import ConfigError, Problem
 
 SEPARATOR: Final = "_1mcp_"
 """What stands between a server's name and a tool's if nobody says otherwise."""
@@ -54,13 +59,47 @@ class Document:
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A configuration that was read, before its secrets are known. Mistakes in it are told by `document`."""
+
+    references: frozenset[Reference]
+    """The secrets that it refers to."""
+    secrets: SecretsConfig
+    """Where they are to be had."""
+    _root: Node = field(repr=False)
+    _report: Report = field(repr=False)
+    _environ: Mapping[str, str] = field(repr=False)
+    _folder: Path
+
+    def document(
+        self, separator: str = SEPARATOR, secrets: Mapping[Reference, Secret | Problem] | None = None
+    ) -> Document:
+        """What it says, with the secrets put in. One that could not be had is a fault of the entries that refer to it.
+
+        Raises:
+            ConfigError: with every problem of the document, in the order of the text.
+        """
+        around = Surrounding(self._environ, secrets or {})
+        return _document(self._root, self._report, around, separator, self._folder)
+
+
 def load(
     path: Path, environ: Mapping[str, str], separator: str = SEPARATOR, environment: str = ""
 ) -> Document:
-    """Read a configuration: its file or folder, the fragments beside it, and what is different in an environment.
+    """Read a configuration without its secrets: whoever refers to one has a fault. Else as `draft`.
 
     Raises:
         ConfigError: a file cannot be read, is larger than 10 MiB, is not UTF-8, or they make a faulty document.
+    """
+    return draft(path, environ, environment).document(separator)
+
+
+def draft(path: Path, environ: Mapping[str, str], environment: str = "") -> Draft:
+    """Read a configuration: its file or folder, the fragments beside it, and what is different in an environment.
+
+    Raises:
+        ConfigError: a file cannot be read, is larger than 10 MiB, or is not UTF-8.
     """
     folder = path if path.is_dir() else path.parent
     references = ChainMap(dict(environ), dict(load_dotenv(folder)))
@@ -71,7 +110,7 @@ def load(
         over, problems = scan(source.text, source.file)
         report.problems += problems
         root = overlaid(root, over, None if source.is_overlay else _telling(report))
-    return _document(root, report, references, separator, folder)
+    return _draft(root, report, references, folder)
 
 
 def read(
@@ -90,7 +129,7 @@ def read(
         ConfigError: with every problem of the document, in the order of the text.
     """
     root, repeated = scan(text, file)
-    return _document(root, Report(file, repeated), environ, separator, folder or Path(file).parent)
+    return _draft(root, Report(file, repeated), environ, folder or Path(file).parent).document(separator)
 
 
 def _telling(report: Report) -> Told:
@@ -105,11 +144,20 @@ def _telling(report: Report) -> Told:
     return tell
 
 
+def _draft(root: Node, report: Report, environ: Mapping[str, str], folder: Path) -> Draft:
+    root = instantiated(root, report.problems)
+    section = Section(Item(root, ""), Report(report.file, ())).section(SECRETS)  # the top is judged later
+    if section is not None:
+        section = Section(section.item, report)
+    secrets = read_secrets(section, environ, report, folder)
+    return Draft(collect(root, {SECRETS}), secrets, root, report, environ, folder)
+
+
 def _document(
     root: Node, report: Report, environ: Mapping[str, str], separator: str, folder: Path
 ) -> Document:
-    top = Section(Item(instantiated(root, report.problems), ""), report)
-    top.only({SERVERS, SERVERS_ALIAS, DEFAULTS, ALERTS, *_heads()}, IGNORED)
+    top = Section(Item(root, ""), report)
+    top.only({SERVERS, SERVERS_ALIAS, DEFAULTS, ALERTS, SECRETS, *_heads()}, IGNORED)
     settings = _settings(top, report)
     defaults = _defaults(top)
     alerts = read_alerts(top.section(ALERTS), environ, report)

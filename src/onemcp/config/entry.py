@@ -1,11 +1,11 @@
 """One entry of `mcpServers`: from its members to an `UpstreamSpec`, faulty or not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from onemcp.config.common import Common, read_common
-from onemcp.config.interpolate import Noting
+from onemcp.config.interpolate import SECRET, Noting
 from onemcp.config.keys import (
     ADDRESSES,
     ENTRY,
@@ -18,8 +18,9 @@ from onemcp.config.keys import (
 from onemcp.config.section import Item, Section
 from onemcp.config.sharing import read_partitioning, read_roots
 from onemcp.config.transport import Surroundings, Written, build
+from onemcp.core.secrets import SHORTEST, Redactor
 from onemcp.core.spec import UpstreamSpec
-from onemcp.errors import ConfigError
+from onemcp.errors import ConfigError, Problem
 from onemcp.wire.revisions import ERAS
 
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
@@ -61,7 +62,14 @@ def read_entry(
         spec = replace(spec, roots=roots.resolved(environ) if roots is not None else None)
         return replace(spec, transport=build(written, around), referred=environ.noted)
     except ConfigError as error:
-        return spec if spec.disabled else replace(spec, fault=error.problems[0], referred=environ.noted)
+        fault = _without_secrets(error.problems[0], environ.noted)
+        return spec if spec.disabled else replace(spec, fault=fault, referred=environ.noted)
+
+
+def _without_secrets(problem: Problem, noted: Iterable[tuple[str, str]]) -> Problem:
+    """What is wrong with a value may repeat it, and a secret may be in it."""
+    secrets = [value for name, value in noted if name.startswith(SECRET) and len(value) >= SHORTEST]
+    return replace(problem, what=Redactor(secrets)(problem.what)) if secrets else problem
 
 
 def _written(section: Section, common: Common) -> Written:

@@ -3,9 +3,10 @@
     ${NAME}  ${env:NAME}   the variable (the second spelling is that of other MCP clients)
     ${NAME:-text}          the variable, or the text where it is not set or empty
     ${NAME:?text}          the variable; where it is not set or empty, the text says what is missing
+    ${SECRET:name}         a secret, where secrets are known (config/secrets)
     $${                    the two characters ${ themselves
 
-`$NAME` without braces stays as it is, for shells. What a variable holds is never looked at again.
+`$NAME` without braces stays as it is, for shells. What a variable or secret holds is never looked at again.
 """
 
 import re
@@ -14,6 +15,8 @@ from typing import Final
 
 from onemcp.errors import ConfigError, Problem
 
+SECRET: Final = "SECRET:"  # noqa: S105 - no secret but its mark
+"""What a reference to a secret begins with; an environment that knows secrets has them by such names."""
 _REFERENCE: Final = re.compile(r"(\$\$\{)|\$\{([^{}]*)(\}?)")
 _VARIABLE: Final = re.compile(r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(:[-?].*)?", re.DOTALL)
 _UNSET: Final = " is not set"
@@ -29,6 +32,15 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
     if "${" not in text:
         return text
     return _REFERENCE.sub(lambda match: _resolved(match, environ), text)
+
+
+def secrets_in(text: str) -> Iterator[str]:
+    """What stands after `SECRET:` in each reference to a secret in the text."""
+    if SECRET not in text:
+        return
+    for _, inner, closing in _REFERENCE.findall(text):
+        if closing and inner.startswith(SECRET):
+            yield inner.removeprefix(SECRET)
 
 
 class Noting(Mapping[str, str]):
@@ -56,7 +68,7 @@ class Noting(Mapping[str, str]):
 
 def is_unresolved(problem: Problem) -> bool:
     """Whether a problem is that something a reference names is not there: a variable that is not set, a secret."""
-    return problem.what.endswith(_UNSET) or problem.what.startswith("${SECRET:")
+    return problem.what.endswith(_UNSET) or problem.what.startswith("${" + SECRET)
 
 
 def _resolved(match: re.Match[str], environ: Mapping[str, str]) -> str:
@@ -65,13 +77,8 @@ def _resolved(match: re.Match[str], environ: Mapping[str, str]) -> str:
         return "${"
     if not closing:
         raise ConfigError(Problem(f"{match[0]} does not end, }} is missing", _LITERAL_FIX))
-    if inner.startswith("SECRET:"):
-        raise ConfigError(
-            Problem(
-                f"{match[0]}: secrets are not available in this version",
-                "use an environment variable, as ${NAME}",
-            )
-        )
+    if inner.startswith(SECRET):
+        return _secret(inner, environ)
     if inner.startswith("input:"):
         raise ConfigError(
             Problem(f"{match[0]}: nobody can be asked for it here", "use an environment variable, as ${NAME}")
@@ -80,6 +87,16 @@ def _resolved(match: re.Match[str], environ: Mapping[str, str]) -> str:
     if variable is None:
         raise ConfigError(Problem(f"{match[0]} is no reference to a variable", _LITERAL_FIX))
     return _value(variable[1], variable[2], environ)
+
+
+def _secret(inner: str, environ: Mapping[str, str]) -> str:
+    """A secret that the environment knows by `SECRET:name`; it raises the problem of one that could not be had."""
+    try:
+        return environ[inner]
+    except KeyError:
+        raise ConfigError(
+            Problem(f"${{{inner}}}: secrets cannot be used here", "use an environment variable, as ${NAME}")
+        ) from None
 
 
 def _is_text(value: str) -> bool:

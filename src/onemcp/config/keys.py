@@ -12,6 +12,7 @@ SERVERS_ALIAS: Final = "servers"
 """VS Code's spelling; counts where there is no `mcpServers`."""
 DEFAULTS: Final = "serverDefaults"
 ALERTS: Final = "alerts"
+SECRETS: Final = "secrets"
 
 IGNORED: Final = frozenset(
     {

@@ -22,7 +22,7 @@ MAX_BYTES: Final = 10 * 1024 * 1024
 MAX_FRAGMENTS: Final = 1000
 FRAGMENTS: Final = "conf.d"
 """The folder beside a configuration whose files belong to it."""
-EXTENSIONS: Final = (".json", ".jsonc")
+EXTENSIONS: Final = (".json", ".jsonc", ".yaml", ".yml", ".toml")
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 

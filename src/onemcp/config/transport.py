@@ -172,9 +172,7 @@ def _url_parts(item: Item, url: str) -> SplitResult:
     if not url.isascii() or not url.isprintable() or " " in url:
         raise _bad_url(item, "it has characters that must be percent-encoded")
     if not is_host(parts.hostname):
-        raise _bad_url(
-            item, "its host is no name: a part between two dots is empty, or longer than 63 characters"
-        )
+        raise _bad_url(item, "its host is no name; no part of it may be empty or too long")
     return parts
 
 

@@ -11,6 +11,8 @@ _BY_NAME: Final = re.compile(
     rf"{PREFIX}(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
 )
 _PORT: Final = re.compile(rf"{PREFIX}(?:\w+_)?PORT")
+_OF_SECRETS: Final = (f"{PREFIX}SECRET_", f"{PREFIX}SECRETS_")
+"""Read by `config/secrets`."""
 _ADDRESS: Final = re.compile(r"(?:tcp|udp|sctp)://\S+")
 
 
@@ -45,9 +47,13 @@ def _is_service_link(name: str, value: str) -> bool:
 
 
 def unknown(environ: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
-    """A sentence for each variable that begins like a setting and is none."""
+    """A sentence for each variable that begins like a setting and is none, nor is about secrets."""
     names = [name.removeprefix(PREFIX) for name in known]
-    ours = sorted(name.removeprefix(PREFIX) for name in environ if name.startswith(PREFIX))
+    ours = sorted(
+        name.removeprefix(PREFIX)
+        for name in environ
+        if name.startswith(PREFIX) and not name.startswith(_OF_SECRETS)
+    )
     return tuple(_unknown(name, nearest(name, names)) for name in ours if name not in names)
 
 

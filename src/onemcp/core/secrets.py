@@ -26,6 +26,7 @@ _COMMON: Final = frozenset(
 )
 _LOCALE: Final = re.compile(r"[a-z]{2}_[A-Z]{2}(?:\.[\w-]+)?|[cC]\.[uU][tT][fF]-?8")
 _PLACE: Final = re.compile(r"(?:~|\.{0,2})/|[A-Za-z]:[\\/]|(?:application|audio|image|multipart|text|video)/")
+_REFERRED: Final = "SECRET:"
 _OPTION: Final = re.compile(r"(?s)--?([\w-]+)(?:=(.*))?")
 _ASSIGNED: Final = re.compile(r"(?s)([\w-]+)(?:=|:\s*)(.*)")
 
@@ -59,7 +60,7 @@ class Redactor:
 def literals_of(spec: UpstreamSpec, inherited: Mapping[str, str]) -> frozenset[str]:
     """The texts that nobody is to read of an upstream.
 
-    They are what variables were put into its entry, its `env` and `headers`, what among its arguments and in its URL is
+    They are what variables and secrets were put into its entry, its `env` and `headers`, what among its arguments and in its URL is
     a credential by its name, and such variables among those that it inherits. What is short, common, a path or a plain
     URL is none, unless its name says otherwise.
     """
@@ -109,7 +110,7 @@ def _secrets(name: str, value: str) -> Iterator[str]:
         yield from (word for word in (rest.strip(), *_basic(scheme, rest)) if _counts(word, named=True))
     for line in value.splitlines():  # they may be told one by one
         text = line.strip()
-        if _counts(text, named=is_credential(name)):
+        if _counts(text, named=is_credential(name) or name.startswith(_REFERRED)):
             yield text
 
 

@@ -213,6 +213,7 @@ class Conversation(OpenAsks):
     def _on_done(self, task: asyncio.Task[Reply]) -> None:
         if not task.cancelled():
             task.exception()  # It is seen by whoever comes for the outcome, if anybody does.
+        self.ctx.asks = None  # each holds the other: only the collector would find them
         if self._turn is not None and not self._turn.done():
             self._turn.set_result(None)
 

@@ -49,7 +49,7 @@ class UpstreamPool(AbstractAsyncContextManager["UpstreamPool"]):
         """Begin with an upstream, once what it replaces has ended; its supervisor runs on its own from here."""
         supervisor = self.supervisor(spec, self._listener)
         self._supervisors[spec.name] = supervisor
-        self._tasks[supervisor] = asyncio.create_task(_run(supervisor, after), name=f"upstream {spec.name}")
+        self._tasks[supervisor] = asyncio.create_task(supervisor.run(after), name=f"upstream {spec.name}")
         return supervisor
 
     def supervisor(self, spec: UpstreamSpec, listener: Listener) -> Supervisor:
@@ -85,9 +85,3 @@ class UpstreamPool(AbstractAsyncContextManager["UpstreamPool"]):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _run(supervisor: Supervisor, after: asyncio.Task[None] | None) -> None:
-    if after is not None:
-        await asyncio.wait((after,))
-    await supervisor.run()

@@ -172,9 +172,11 @@ class Supervisor:
         """Fetch the offering again: something says that it may have changed."""
         self._mark_dirty()
 
-    async def run(self) -> None:
-        """Live until cancelled; the connection is closed when this returns."""
+    async def run(self, after: asyncio.Task[None] | None = None) -> None:
+        """Live until cancelled, once `after` has ended; the connection is closed when this returns."""
         try:
+            if after is not None:
+                await asyncio.wait((after,))
             while True:
                 if self.life.state is State.CONNECTING:
                     await self._attempt()

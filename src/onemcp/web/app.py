@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from typing import Final
 
 from onemcp.web.answers import answer_json, refuse
-from onemcp.web.guard import Guard, host_name
+from onemcp.web.guard import Guard, host_name, twice
 from onemcp.web.health import HealthPages, is_health
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response, header
@@ -45,8 +45,8 @@ class WebApp:
     def __call__(self, request: Request, response: Response) -> Awaitable[None] | None:
         """Answer one request: at once, or by what is returned."""
         path, headers = request.path, request.headers
-        if len(headers) != len(request.header_lines) and (twice := _twice(request)):
-            refuse(response, 400, f"more than one {twice} header")
+        if len(headers) != len(request.header_lines) and (said := twice(request)):
+            refuse(response, 400, f"more than one {said} header")
             return None
         origin = headers.get(b"origin", b"")
         if path != MCP:  # which is what is nearly always asked for
@@ -88,9 +88,3 @@ def _endpoint(path: str) -> str | None:
     if path.startswith(_PREFIX) and path.endswith(_SUFFIX) and len(path) > len(_PREFIX) + len(_SUFFIX):
         return path[len(_PREFIX) : -len(_SUFFIX)]
     return None
-
-
-def _twice(request: Request) -> str:
-    """Host or Origin if it is there more than once: whoever stands in front may have judged the other one."""
-    names = [name for name, _ in request.header_lines]
-    return next((name.decode() for name in (b"host", b"origin") if names.count(name) > 1), "")

@@ -9,6 +9,8 @@ from string import ascii_lowercase, digits
 from typing import Final
 from urllib.parse import urlsplit
 
+from onemcp.web.http.request import Request
+
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _ITSELF: Final = b"localhost"
 _REMEMBERED: Final = 256
@@ -79,6 +81,12 @@ def host_name(host: str) -> str:
     number = port.removeprefix(":")
     is_port = not port or (port != number and number.isascii() and (number.isdigit() or not number))
     return name if is_port else ""
+
+
+def twice(request: Request) -> str:
+    """Host or Origin if it is there more than once: whoever stands in front may have judged the other one."""
+    names = [name for name, _ in request.header_lines]
+    return next((name.decode() for name in (b"host", b"origin") if names.count(name) > 1), "")
 
 
 def is_address(host: str) -> bool:

@@ -4,7 +4,7 @@ from typing import Final
 
 from onemcp.ops.metrics.metrics import Metrics
 from onemcp.web.answers import NO_STORE, answer_json
-from onemcp.web.guard import Guard, is_address
+from onemcp.web.guard import Guard, is_address, twice
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response
 
@@ -37,9 +37,23 @@ class MetricsPage:
         elif request.method not in ("GET", "HEAD"):
             response.send(405, b"", b"allow: GET, HEAD\r\n")
         else:
-            openmetrics = b"application/openmetrics-text" in request.headers.get(b"accept", b"")
+            openmetrics = _prefers_openmetrics(request.headers.get(b"accept", b""))
             text = await self._metrics.text(openmetrics=openmetrics)
             response.send(200, text, (_OPENMETRICS if openmetrics else _TEXT) + NO_STORE)
+
+
+def _prefers_openmetrics(accept: bytes) -> bool:
+    """Whether OpenMetrics is named, and not as what the client does not take (RFC 9110, 12.4.2 and 12.5.1)."""
+    for each in accept.lower().split(b","):
+        kind, *parameters = (part.strip() for part in each.split(b";"))
+        if kind == b"application/openmetrics-text":
+            return not any(_is_zero(parameter) for parameter in parameters)
+    return False
+
+
+def _is_zero(parameter: bytes) -> bool:
+    name, _, value = parameter.partition(b"=")
+    return name.strip() == b"q" and value.strip() in (b"0", b"0.", b"0.0", b"0.00", b"0.000")
 
 
 class MetricsApp:
@@ -50,7 +64,9 @@ class MetricsApp:
 
     async def __call__(self, request: Request, response: Response) -> None:
         """Answer one request."""
-        if request.path == PATH:
+        if said := twice(request):
+            answer_json(response, 400, {"error": f"more than one {said} header"})
+        elif request.path == PATH:
             await self._page(request, response)
         else:
             answer_json(response, 404, {"error": "not found", "metrics": PATH})

@@ -29,6 +29,7 @@ from onemcp.core.lifecycle import State
 from onemcp.core.spec import UpstreamSpec
 from onemcp.ops.alerts.alerting import Alerting
 from onemcp.ops.alerts.verbs import AlertVerbs
+from onemcp.ops.logs.verbs import RefusedError
 from onemcp.store.memory import MemoryStore
 from onemcp.store.sqlite import SqliteStore
 
@@ -250,6 +251,9 @@ async def test_the_verbs_have_the_history_and_how_webhooks_are() -> None:
         await until(lambda: len(world.got) == 1 and not alerting.outbox.waiting("hook"))
         tested: Any = await verbs["POST", "/alerts/test"]({})
         history: Any = await verbs["GET", "/alerts/history"]({"limit": "1"})
+        for limit in ("0", "501", "9999999999", "x"):
+            with pytest.raises(RefusedError, match="no number from 1 to 500"):
+                await verbs["GET", "/alerts/history"]({"limit": limit})
         active: Any = await verbs["GET", "/alerts"]({})
     assert tested["results"] == [{"webhook": "label", "error": ""}]
     assert [alert["id"] for alert in history["alerts"]] == [world.got[0]["id"]]
@@ -259,6 +263,7 @@ async def test_the_verbs_have_the_history_and_how_webhooks_are() -> None:
         "format": "json",
         "delivered": 1,
         "attempts": 1,
+        "timeout": 10.0,
         "waiting": 0,
         "error": "",
     }

@@ -35,12 +35,13 @@ class Setup:
     got: list[tuple[str, int]] = field(default_factory=list)
     """Subjects of the alerts as they came, and what was answered."""
     now: float = NOW
+    headers: bytes = b""
 
     async def handle(self, request: Received, wire: Wire) -> None:
         subject = str(request.message["subject"])
         status = self.answers(subject)
         self.got.append((subject, status))
-        await wire.send(b"HTTP/1.1 %d x\r\ncontent-length: 0\r\n\r\n" % status)
+        await wire.send(b"HTTP/1.1 %d x\r\n%bcontent-length: 0\r\n\r\n" % (status, self.headers))
 
     @property
     def taken(self) -> list[str]:
@@ -67,6 +68,13 @@ class Setup:
             await self.outbox.add(replace(alert(number), at=self.clock()), ["hook"])
 
 
+async def delivery_looked(delivery: Delivery) -> None:
+    """Return when it has seen what time it is now."""
+    delivery.wake()
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 async def test_what_waits_is_delivered_in_order_and_then_it_rests() -> None:
     setup = Setup()
     await setup.add(1, 2)
@@ -77,6 +85,20 @@ async def test_what_waits_is_delivered_in_order_and_then_it_rests() -> None:
         assert setup.taken == ["1", "2", "3"]
         assert (delivery.delivered, delivery.attempts, delivery.error) == (3, 3, "")
     assert not setup.outbox.waiting("hook")
+
+
+async def test_one_that_asks_for_a_pause_gets_it_up_to_the_longest_of_ours() -> None:
+    setup = Setup(answers=lambda _: 503, headers=b"retry-after: 86400\r\n")
+    await setup.add(1)
+    async with setup.running(RestartPolicy(first_delay=0.01, max_delay=300.0)) as delivery:
+        await until(lambda: delivery.failures == 1)
+        setup.answers = lambda _: 200
+        setup.now += 290
+        await delivery_looked(delivery)
+        assert setup.got == [("1", 503)]
+        setup.now += 11
+        delivery.wake()
+        await until(lambda: delivery.delivered == 1)
 
 
 async def test_one_that_is_not_well_is_tried_with_the_oldest_until_it_is() -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import ssl
 import subprocess
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,30 @@ async def test_what_it_answers_is_what_became_of_it(sent: bytes, expected: Outco
     async with Peer(sending(sent)) as peer:
         outcome = await post(webhook(peer.url), ALERT)
     assert outcome == expected if expected is not None else outcome.error
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "wait"),
+    [
+        (429, "120", 120.0),
+        (503, "7", 7.0),
+        (503, "Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        (503, "-5", 0.0),
+        (429, "soon", 0.0),
+        (500, "120", 0.0),
+    ],
+)
+async def test_how_long_it_asks_to_be_left_alone_is_known(code: int, said: str, wait: float) -> None:
+    async with Peer(sending(status(code, f"retry-after: {said}\r\n".encode()))) as peer:
+        outcome = await post(webhook(peer.url), ALERT)
+    assert outcome == Outcome(f"answered with status {code}", is_theirs=True, wait=wait)
+
+
+async def test_it_may_name_the_moment() -> None:
+    moment = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
+    async with Peer(sending(status(503, f"retry-after: {moment}\r\n".encode()))) as peer:
+        outcome = await post(webhook(peer.url), ALERT)
+    assert 90 < outcome.wait <= 100
 
 
 async def test_a_redirect_is_not_followed() -> None:

@@ -1,6 +1,7 @@
 """Bytes in, requests out, answers back: whatever a client does."""
 
 import asyncio
+import gc
 
 import pytest
 from hypothesis import given, settings
@@ -167,6 +168,21 @@ async def test_an_offer_to_upgrade_is_ignored(site: Open, split: int) -> None:
         assert (await wire.answer())[0] == 200
 
 
+@pytest.mark.parametrize("line", ["CONNECT h:1", "POST /x"])
+@pytest.mark.parametrize("is_split", [False, True])
+async def test_who_offers_to_upgrade_with_a_body_of_unknown_length_is_refused(
+    site: Open, line: str, is_split: bool
+) -> None:
+    head = f"{line} HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with site() as it, it.connect() as wire:
+        wire.send(head.encode() + (b"" if is_split else b"1\r\nx\r\n0\r\n\r\n" + post(b"behind")))
+        assert (await wire.answer())[0] == 400
+        wire.send(b"1\r\nx\r\n0\r\n\r\n" + post(b"behind"))
+        wire.writer.write_eof()
+        assert await wire.closed() == b""
+        assert it.seen == []
+
+
 async def test_a_trailer_decides_nothing(site: Open) -> None:
     chunks = b"5\r\nhello\r\n0\r\nX-A: evil\r\nHost: evil\r\n\r\n"
     async with site() as it, it.connect() as wire:
@@ -303,6 +319,42 @@ async def test_what_never_ends_is_refused_in_bounded_memory(site: Open, unfinish
     async with site() as it, it.connect() as wire:
         wire.send(unfinished + b"a" * (1 << 20))
         assert (await wire.answer())[0] == 431
+
+
+@pytest.mark.parametrize("size", [MAX_HEAD + 1, MAX_HEAD])
+@pytest.mark.parametrize("cut", [0, 10, MAX_HEAD // 2])
+async def test_the_head_of_a_request_has_one_limit_also_behind_another_one(
+    site: Open, size: int, cut: int
+) -> None:
+    first, rest = post(b"before"), b"GET /x HTTP/1.1\r\nHost: h\r\nX: "
+    counted = len(b"/xHosthX")  # what stands between the parts is not
+    rest += b"a" * (size - counted) + b"\r\n\r\n"
+    async with site() as it, it.connect() as wire:
+        wire.send(first + rest[: len(rest) - cut])
+        assert (await wire.answer())[2] == b"before"
+        wire.send(rest[len(rest) - cut :])
+        wire.writer.write_eof()
+        await wire.closed()
+    assert len(it.seen) == (1 if size > MAX_HEAD else 2)
+
+
+async def test_an_idle_connection_holds_nothing_of_its_last_request(site: Open) -> None:
+    async with site() as it, it.connect() as wire:
+        wire.send(post(b"body", "X-Large: " + "a" * 1000, path="/large"))
+        await wire.answer()
+        it.seen.clear()
+        (connection,) = it.server.connections
+        while not connection.is_idle:
+            await asyncio.sleep(0)
+        held = [
+            gc.get_referents(each) for each in gc.get_referents(connection) if isinstance(each, dict | list)
+        ]
+        assert not [
+            each
+            for some in held
+            for each in some
+            if b"a" * 1000 in (each if isinstance(each, tuple) else (each,))
+        ]
 
 
 async def test_a_large_body_may_have_trailers_and_small_chunks(site: Open) -> None:

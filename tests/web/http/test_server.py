@@ -1,13 +1,16 @@
 """Binding and stopping."""
 
 import asyncio
+import json
 import socket
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.support.channels import until
 from tests.web.http.conftest import Open, Wire
 
 from onemcp.errors import StartError
@@ -64,10 +67,48 @@ async def test_stopping_finishes_what_is_in_flight_and_closes_what_is_idle(site:
         assert not it.server.connections
 
 
+POST = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n"
+
+
+@pytest.mark.parametrize("half", [b"GET / HT", POST, POST + b"12345"])
+async def test_a_request_that_is_half_way_when_it_stops_is_told_that_nothing_was_done(
+    half: bytes, site: Open
+) -> None:
+    whole = (GET if half.startswith(b"GET") else POST + b"1234567890")[len(half) :]
+    async with site() as it, it.connect() as wire, it.connect() as other:
+        for one in (wire, other):
+            one.send(half)
+        await until(lambda: sum(c.is_half_way for c in it.server.connections) == 2)
+        it.server.grace = 0.3
+        stopping = asyncio.ensure_future(it.server.stop())
+        await asyncio.sleep(0)
+        wire.send(whole)
+        for one in (wire, other):
+            status, headers, body = await one.answer()
+            assert (status, headers["retry-after"], headers["connection"]) == (503, "5", "close")
+            assert "nothing was done" in json.loads(body)["error"]["message"]
+            assert await one.closed() == b""
+            one.writer.close()
+        await stopping
+        assert not it.seen
+        assert not it.server.connections
+
+
+async def test_a_request_that_never_becomes_whole_does_not_hold_up_the_end(site: Open) -> None:
+    async with site() as it, it.connect() as wire:
+        wire.send(POST)
+        await until(lambda: any(c.is_half_way for c in it.server.connections))
+        it.server.grace = 0.05
+        async with asyncio.timeout(5):
+            await it.server.stop()
+        assert not it.server.connections
+
+
 async def test_what_never_finishes_is_cut() -> None:
-    cancelled = asyncio.Event()
+    began, cancelled = asyncio.Event(), asyncio.Event()
 
     async def never(request: Request, response: Response) -> None:
+        began.set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -75,15 +116,16 @@ async def test_what_never_finishes_is_cut() -> None:
 
     sock = bind("127.0.0.1", 0)
     port = sock.getsockname()[1]
-    async with serving(never, sock, 1000, grace=0.01) as server:
+    async with serving(never, sock, 1000, grace=0.01):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(GET)
         async with asyncio.timeout(5):
-            while not server.connections or next(iter(server.connections)).is_idle:
-                await asyncio.sleep(0)
+            await began.wait()
     assert cancelled.is_set()
     assert await Wire(reader, writer).closed() == b""
     writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 async def test_after_the_end_nobody_is_let_in(site: Open) -> None:

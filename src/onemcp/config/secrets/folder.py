@@ -59,9 +59,10 @@ class Folder:
                 data, facts = self._bytes(path, what)
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            except OSError as error:
+            except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a name with a NUL
+                reason = getattr(error, "strerror", None) or "it is not a usable path"
                 raise SecretError(
-                    f"{what} cannot be read: {error.strerror}", "let the gateway's user read it"
+                    f"{what} cannot be read: {reason}", "let the gateway's user read it"
                 ) from None
             text = member(text_of(data, what), field, what)
             return None if text is None else Found(Secret(text), notice=_notice(what, facts))
@@ -73,11 +74,13 @@ class Folder:
             raise SecretError(f"{what} is a link that leaves the folder", "put the file itself there")
         # What is no file may never answer: opening a pipe waits for its writer.
         descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - it is open already
+        try:
             facts = os.fstat(descriptor)
             if not stat.S_ISREG(facts.st_mode):
                 raise SecretError(f"{what} is not a file", "a secret is a file with nothing else in it")
-            return file.read(MAX_BYTES + 1), facts
+            return os.read(descriptor, MAX_BYTES + 1), facts
+        finally:
+            os.close(descriptor)
 
 
 def _notice(what: str, facts: os.stat_result) -> str:

@@ -3,16 +3,17 @@
     name                  the first provider of the chain that has it
     provider:path         this provider's
     provider:path#field   one member of what is there; also name#field
+
+A reference is never secret: sentences may show it.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Final
 
+from onemcp.config.interpolate import SECRET
 from onemcp.errors import ConfigError, Problem
 
-MARK: Final = "SECRET:"
-"""What a reference to a secret begins with, inside its braces."""
 MAX_LENGTH: Final = 512
 """Characters of a reference."""
 _PROVIDER: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -37,7 +38,7 @@ class Reference:
 
     def shown(self) -> str:
         """As it is written."""
-        return f"${{{MARK}{self}}}"
+        return f"${{{SECRET}{self}}}"
 
 
 def is_provider_name(name: str) -> bool:
@@ -73,4 +74,4 @@ def parse(body: str) -> Reference:
 
 def _refused(body: str, what: str, fix: str) -> ConfigError:
     shown = body if body.isprintable() else repr(body)[1:-1]
-    return ConfigError(Problem(f"${{{MARK}{shown}}} {what}", fix))
+    return ConfigError(Problem(f"${{{SECRET}{shown}}} {what}", fix))

@@ -104,7 +104,8 @@ class Delivery:
         self.error = outcome.error
         now = self.clock()
         if outcome.is_theirs:
-            self._due = now + self._pause(self.failures)
+            asked = min(outcome.wait, self.pauses.max_delay)
+            self._due = now + max(asked, self._pause(self.failures))
             return
         known = self._refused.get(pending.key)
         attempts = known.attempts + 1 if known is not None else 1

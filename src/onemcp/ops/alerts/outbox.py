@@ -18,6 +18,8 @@ from onemcp.store.base import Entries
 MAX_PENDING: Final = 500
 """Alerts that wait for one webhook; when there are more, the oldest is given up."""
 MAX_HISTORY: Final = 500
+USUAL_LIMIT: Final = 20
+"""Alerts of the history that are told if nobody says how many."""
 MAX_DEAD: Final = 100
 GIVE_UP: Final = 24 * 3600.0
 """Seconds after which an alert is not worth sending any more."""

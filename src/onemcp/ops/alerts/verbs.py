@@ -9,12 +9,12 @@ from onemcp.core.timestamps import utc
 from onemcp.ops.alerts.alert import make_test
 from onemcp.ops.alerts.alerting import Alerting
 from onemcp.ops.alerts.delivery import Delivery
+from onemcp.ops.alerts.outbox import MAX_HISTORY, USUAL_LIMIT
 from onemcp.ops.alerts.webhook import post
 from onemcp.ops.control import Verb
+from onemcp.ops.logs.verbs import RefusedError
 
 _DIGITS: Final = 10
-USUAL_LIMIT: Final = 20
-"""Alerts of the history that are told if nobody says how many."""
 
 
 class AlertVerbs:
@@ -35,10 +35,7 @@ class AlertVerbs:
         return self.active()
 
     async def _history(self, asked: Mapping[str, str]) -> object:
-        limit = asked.get("limit", "")
-        return self.history(
-            int(limit) if limit.isascii() and limit.isdecimal() and len(limit) < _DIGITS else USUAL_LIMIT
-        )
+        return self.history(_limit(asked.get("limit", "")))
 
     async def _test(self, _asked: Mapping[str, str]) -> object:
         return await self.test()
@@ -68,6 +65,7 @@ class AlertVerbs:
             "format": delivery.webhook.format.value,
             "delivered": delivery.delivered,
             "attempts": delivery.attempts,
+            "timeout": delivery.webhook.timeout,
             "waiting": len(self._alerting.outbox.waiting(delivery.webhook.id)),
             "error": delivery.error,
         }
@@ -92,3 +90,11 @@ class AlertVerbs:
             for webhook, outcome in zip(webhooks, outcomes, strict=True)
         ]
         return {"id": alert.id, "results": results}
+
+
+def _limit(text: str) -> int:
+    if not text:
+        return USUAL_LIMIT
+    if not (text.isascii() and text.isdecimal() and len(text) < _DIGITS and 1 <= int(text) <= MAX_HISTORY):
+        raise RefusedError(f"limit={text[:20]} is no number from 1 to {MAX_HISTORY}")
+    return int(text)

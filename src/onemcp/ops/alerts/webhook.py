@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import time
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 from onemcp import __version__
@@ -22,6 +23,8 @@ SIGNATURE: Final = "onemcp-signature"
 _LIMITS: Final = Limits(connections=1, max_body=1 << 20)
 _BUSY: Final = frozenset({408, 425, 429})
 """Statuses below 500 that say nothing about the message."""
+_ASKING: Final = frozenset({429, 503})
+"""Statuses whose Retry-After is heeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Outcome:
     """Why it was not taken, continuing a sentence that begins with the webhook; empty if it was."""
     is_theirs: bool = False
     """The webhook as a whole is not well, so that the next alert fares no better."""
+    wait: float = 0.0
+    """Seconds that it asks to be left alone (RFC 9110, 10.2.3); 0 if it asks nothing."""
 
 
 def signature(secret: str, timestamp: str, content: bytes) -> str:
@@ -44,15 +49,15 @@ async def post(webhook: Webhook, alert: Alert) -> Outcome:
     """Send an alert once; takes the webhook's timeout at most, and never raises for what the other side does."""
     try:
         async with asyncio.timeout(webhook.timeout):
-            return _judged(await _exchange(webhook, alert))
+            return _judged(*await _exchange(webhook, alert))
     except TimeoutError:
         return Outcome(f"did not answer within {webhook.timeout:g} s", is_theirs=True)
     except HttpError as error:
         return Outcome(error.what, is_theirs=error.fault is not Fault.TOO_LARGE)
 
 
-async def _exchange(webhook: Webhook, alert: Alert) -> int:
-    """The status of the answer."""
+async def _exchange(webhook: Webhook, alert: Alert) -> tuple[int, str]:
+    """The status of the answer, and its Retry-After."""
     origin, target = split_url(webhook.url)
     address = await look_up(origin.host, origin.port, allow_private=webhook.allow_private)
     content = body(alert, webhook)
@@ -68,12 +73,24 @@ async def _exchange(webhook: Webhook, alert: Alert) -> int:
     async with HttpClient(replace(origin, address=address), _LIMITS) as client:
         response = await client.request("POST", target, headers, content, timeout=webhook.timeout)
         response.close()
-        return response.status
+        return response.status, response.header(b"retry-after")
 
 
-def _judged(status: int) -> Outcome:
+def _judged(status: int, retry_after: str) -> Outcome:
     if 200 <= status < 300:
         return Outcome()
     if 300 <= status < 400:
         return Outcome(f"answered with a redirect (status {status}), which is not followed")
-    return Outcome(f"answered with status {status}", is_theirs=status >= 500 or status in _BUSY)
+    is_theirs = status >= 500 or status in _BUSY
+    wait = _seconds(retry_after) if status in _ASKING else 0.0
+    return Outcome(f"answered with status {status}", is_theirs, wait)
+
+
+def _seconds(retry_after: str) -> float:
+    """The seconds that a Retry-After means, a number or a date; 0 for what is neither, or past."""
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (TypeError, ValueError, OverflowError):
+        return 0.0

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from math import ceil
 from typing import Any, Final
 
 import msgspec
@@ -40,7 +41,8 @@ class LogVerbs:
         return {
             "level": level.now,
             "configured": level.configured,
-            "seconds": round(level.left, 1),
+            "seconds": ceil(level.left * 10)
+            / 10,  # what is set for a while never looks as if it were for ever
             "lost": self._log.lost,
         }
 
@@ -54,8 +56,8 @@ class LogVerbs:
         order = msgspec.json.decode(body, type=Order)
         if order.level not in LEVELS:
             raise RefusedError(f"unknown log level {order.level[:100]}; there are {', '.join(LEVELS)}")
-        if not 0 <= order.seconds <= LONGEST:
-            raise RefusedError(f"a log level is set for at most {LONGEST / 86400:g} days")
+        if order.seconds and not 1 <= order.seconds <= LONGEST:
+            raise RefusedError(f"a log level is set for a second to {LONGEST / 86400:g} days")
         self._log.level.set(order.level, order.seconds)
         return self.level()
 

@@ -5,16 +5,17 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, NoReturn, Protocol, cast
-from urllib.parse import unquote_to_bytes
 
 import httptools
 
 from onemcp.errors import RpcError
 from onemcp.gateway.told import told
 from onemcp.gateway.trail import TRAIL, Trail, following
+from onemcp.web.answers import refuse_new
 from onemcp.web.forwarded import Trust
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import JSON, WRITE_TIMEOUT, Response
+from onemcp.web.http.target import TARGETS, split
 from onemcp.wire.envelope import INVALID_REQUEST, failure
 
 MAX_HEAD: Final = 64 * 1024
@@ -34,21 +35,7 @@ NEVER: Final = float("inf")
 _log = logging.getLogger("onemcp.web")
 
 
-_TARGETS: Final[dict[bytes, tuple[str, bytes]]] = {}
-"""Path and query of the request targets that came lately."""
-_REMEMBERED: Final = 256
-_LONG: Final = 256
-
-
-def _split(target: bytes) -> tuple[str, bytes]:
-    """The path, percent-decoded, and the query of a request target."""
-    path, _, query = target.partition(b"?")
-    parts = (unquote_to_bytes(path) if b"%" in path else path).decode(errors="replace"), query
-    if len(target) <= _LONG:
-        if len(_TARGETS) >= _REMEMBERED:
-            _TARGETS.clear()
-        _TARGETS[target] = parts
-    return parts
+_NOTHING: Final[dict[bytes, bytes]] = {}
 
 
 class Host(Protocol):
@@ -101,6 +88,8 @@ class Connection(asyncio.Protocol):
         """Bytes of output that the client had not read when its time was over last."""
         self._pending = 0
         """Bytes of a head, a trailer or a chunk's size that the parser has begun to read, and what came with them."""
+        self._is_behind = False
+        """The present head began in the same bytes as another request ended: they are not in `_pending`."""
         self._named: dict[bytes, bytes]
         self._reset()
 
@@ -123,6 +112,8 @@ class Connection(asyncio.Protocol):
             if self._upgraded is not None:
                 self._take_plain(data)
             else:
+                if not self._url:
+                    self._is_behind = False
                 self._pending += len(data)
                 self._parser.feed_data(data)
                 if self._pending > MAX_HEAD:  # it has no bound of its own
@@ -166,6 +157,7 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._lines: list[tuple[bytes, bytes]] = []
         self._headers = self._lines
+        self._named = _NOTHING  # an idle connection holds nothing of its last request
         self._body: bytes | bytearray = b""
         self._size = 0
 
@@ -188,7 +180,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The body follows."""
-        if self._pending > MAX_HEAD:
+        if self._pending > MAX_HEAD or self._is_behind:
             self._measure_head()
         self._pending = 0
         headers = self._headers = self._lines
@@ -225,13 +217,14 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """The request is whole."""
         self._pending = 0
+        self._is_behind = True
         parser = self._parser
-        if parser.should_upgrade() and self._upgraded is None and self._plain_length():
+        if parser.should_upgrade() and self._plain_length():
             return  # its body is still to come, see `_ignore_upgrade`
         self._complete(parser.get_method(), parser.get_http_version() == "1.1", parser.should_keep_alive())
 
     def _complete(self, method: bytes, is_http11: bool, keeps: bool) -> None:  # noqa: FBT001 - two facts of a request
-        path, query = _TARGETS.get(self._url) or _split(self._url)
+        path, query = TARGETS.get(self._url) or split(self._url)
         request = Request(
             method.decode("latin-1"),
             path,
@@ -253,14 +246,13 @@ class Connection(asyncio.Protocol):
     # An upgrade is ignored, as RFC 9110 section 7.8 allows; the parser then leaves the body to us.
 
     def _plain_length(self) -> int:
+        if b"transfer-encoding" in self._named:
+            raise _Refusal(400, "a request to upgrade has a body of unknown length")
         lengths = [value for name, value in self._headers if name == b"content-length"]
         return int(lengths[0]) if len(lengths) == 1 and lengths[0].isdigit() else 0
 
     def _ignore_upgrade(self, rest: bytes) -> None:
-        length = self._plain_length()
-        if any(name == b"transfer-encoding" for name, _ in self._headers):
-            self._refuse(_Refusal(400, "a request to upgrade has a body of unknown length"))
-        elif length:
+        if length := self._plain_length():
             self._upgraded = length
             self._take_plain(rest)
         else:
@@ -335,7 +327,14 @@ class Connection(asyncio.Protocol):
         response = Response(self)
         with following(response.trail):
             response.send(status, failure(None, told(RpcError(INVALID_REQUEST, what))), JSON)
-        # Closing at once would reset the connection under a client that still sends, and take the answer with it.
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say nothing more, and drop what still comes.
+
+        To close at once would reset the connection under a client that still sends, and take the answer with it.
+        """
+        self._lingers = True
         self._transport.write_eof()
         self.deadline = self.server.now + LINGER
 
@@ -372,11 +371,23 @@ class Connection(asyncio.Protocol):
         if self._response is not None and not self._response.started and not self._waiting:
             self.keeps = False
 
+    @property
+    def is_half_way(self) -> bool:
+        """The next request has begun to come, and is not whole."""
+        return self._task is None and not self._is_fresh and not self._lingers
+
     def close(self) -> None:
-        """End the connection once what was written is out."""
+        """End the connection once what was written is out; with the answer to a request that is half-way."""
         self.keeps = False
-        if self._task is None:
+        if self._task is None and not self.is_half_way:
             self._transport.close()
+
+    def leave_off(self) -> None:
+        """Wait no longer for the rest of a request that is half-way: nothing was done, and that is what it is told."""
+        response = Response(self)
+        with following(response.trail):
+            refuse_new(response)
+        self._linger()
 
     def hang_up(self) -> None:
         """End the connection once what was written is out; what is being answered goes on."""

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from onemcp.errors import StartError
+from onemcp.web.answers import refuse_new
 from onemcp.web.forwarded import NOBODY, Trust
-from onemcp.web.http.connection import Connection
+from onemcp.web.http.connection import LINGER, Connection
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import Response
 
@@ -65,13 +66,23 @@ class Server:
             connection.discourage()
 
     async def stop(self) -> None:
-        """Close what is idle, wait for what is being answered, cut the rest."""
+        """Close what is idle, wait for what is being answered and for what is half-way, cut the rest.
+
+        A request that was half-way is told that nothing was done: when it is whole, or else when the time is over.
+        """
         self.is_stopping = True
+        self.handler = _too_late
         if self._timer is not None:
             self._timer.cancel()
         for connection in list(self.connections):
             connection.close()
         await self._emptied(self.grace)
+        for connection in list(self.connections):
+            if connection.is_half_way:
+                connection.leave_off()
+            else:
+                connection.abort()
+        await self._emptied(min(self.grace, LINGER))
         for connection in list(self.connections):
             connection.abort()
         await self._emptied(self.grace)
@@ -89,6 +100,10 @@ class Server:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._empty.wait()
+
+
+def _too_late(_request: Request, response: Response) -> None:
+    refuse_new(response)
 
 
 @asynccontextmanager

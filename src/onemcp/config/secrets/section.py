@@ -1,0 +1,256 @@
+"""The section `secrets` of the configuration file: where secrets are kept, and in which order they are looked for."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from onemcp.config.interpolate import under_home
+from onemcp.config.secrets.chain import CACHE
+from onemcp.config.secrets.command import FIELD, PATH, CommandConfig, minimal
+from onemcp.config.secrets.environment import EnvironmentConfig
+from onemcp.config.secrets.folder import USUAL, FolderConfig
+from onemcp.config.secrets.provider import TIMEOUT
+from onemcp.config.secrets.reference import is_provider_name
+from onemcp.config.secrets.sealed import SealedConfig
+from onemcp.config.secrets.secret import Secret
+from onemcp.config.secrets.vault_config import ACCOUNT, MOUNT, Kubernetes, Token, VaultConfig
+from onemcp.config.section import Item, Report, Section
+from onemcp.config.setting import nearest
+from onemcp.core.environment import child_environment
+from onemcp.core.spec import StdioTransport
+from onemcp.errors import ConfigError
+from onemcp.net.origin import Origin, split_url
+
+FOLDER: Final = "ONE_MCP_SECRETS_DIR"
+ORDER: Final = ("env", "files", "local")
+"""The chain if the section does not say."""
+_MAX_PROVIDERS: Final = 32
+_MAX_TIMEOUT: Final = 120_000.0
+_MIN_CACHE: Final = 1
+
+ProviderConfig = EnvironmentConfig | FolderConfig | SealedConfig | VaultConfig | CommandConfig
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsConfig:
+    """What the section says."""
+
+    providers: Mapping[str, ProviderConfig] = field(default_factory=lambda: usual({}))
+    order: tuple[str, ...] = ORDER
+    cache: float = CACHE
+    """Seconds."""
+
+
+def usual(environ: Mapping[str, str]) -> Mapping[str, ProviderConfig]:
+    """The providers that are there whatever the section says, unless it gives one of these names to another."""
+    return MappingProxyType(
+        {
+            "env": EnvironmentConfig(),
+            "files": FolderConfig(environ.get(FOLDER) or USUAL),
+            "local": SealedConfig(),
+        }
+    )
+
+
+def read_secrets(
+    section: Section | None, environ: Mapping[str, str], report: Report, folder: Path
+) -> SecretsConfig:
+    """The section, or what holds without one; mistakes go to the report. Relative paths start at `folder`.
+
+    A provider that cannot be used is a mistake in the document: a gateway without it would find other secrets.
+    """
+    if section is None:
+        return SecretsConfig(usual(environ))
+    section.only({"cacheSeconds", "chain", "providers"})
+    providers = dict(usual(environ))
+    declared = section.section("providers")
+    sections = declared.sections() if declared is not None else {}
+    for name, inner in list(sections.items())[:_MAX_PROVIDERS]:
+        if not is_provider_name(name):
+            report.problems.append(
+                inner.item.problem(
+                    "no name of a provider", "use lower-case letters, digits and -, a letter first"
+                )
+            )
+        elif (config := _Reader(inner, environ, report, folder).read()) is not None:
+            providers[name] = config
+    cache = section.number("cacheSeconds", _MIN_CACHE, f"a number of seconds from {_MIN_CACHE}")
+    order = _order(section, {*providers, *sections}, report)
+    return SecretsConfig(MappingProxyType(providers), order, CACHE if cache is None else cache)
+
+
+def _order(section: Section, known: set[str], report: Report) -> tuple[str, ...]:
+    if "chain" not in section.members:
+        return ORDER
+    names = section.texts("chain")
+    for item in names:
+        if item.raw not in known:
+            guess = nearest(item.raw, known)
+            fix = f"did you mean {guess}?" if guess else f"there are {', '.join(sorted(known))}"
+            report.problems.append(item.problem(f"there is no provider {item.raw}", fix))
+    return tuple(dict.fromkeys(item.raw for item in names))
+
+
+class _Reader:
+    """Reads one provider."""
+
+    def __init__(self, section: Section, environ: Mapping[str, str], report: Report, folder: Path) -> None:
+        self._section = section
+        self._environ = environ
+        self._report = report
+        self._folder = folder
+
+    def read(self) -> ProviderConfig | None:
+        """The provider; None if it was refused."""
+        kinds: dict[str, Callable[[], ProviderConfig | None]] = {
+            "env": self._env,
+            "exec": self._exec,
+            "folder": self._files,
+            "sealed": self._sealed,
+            "vault": self._vault,
+        }
+        item = self._section.text("type")
+        if item is None:
+            if "type" not in self._section.members:
+                self._say(self._section.item, "a provider has no type", f"there are {', '.join(kinds)}")
+            return None
+        if item.raw not in kinds:
+            self._say(item, f"there is no type {item.raw} of provider", f"there are {', '.join(kinds)}")
+            return None
+        return kinds[item.raw]()
+
+    def _env(self) -> EnvironmentConfig:
+        self._only()
+        return EnvironmentConfig(self._timeout())
+
+    def _files(self) -> FolderConfig:
+        self._only("path")
+        path = self._path("path") or self._environ.get(FOLDER) or USUAL
+        return FolderConfig(path, self._timeout())
+
+    def _sealed(self) -> SealedConfig:
+        self._only("file", "keyFile")
+        return SealedConfig(self._path("file"), self._path("keyFile"), self._timeout())
+
+    def _exec(self) -> CommandConfig | None:
+        self._only("command", "env", "envFilter", "missingExitCodes")
+        argv = tuple(self._text(item) for item in self._section.texts("command"))
+        if not argv or not argv[0] or not any(PATH in argument for argument in argv[1:]):
+            example = f'["pass", "show", "{PATH}"]; {FIELD} may stand there as well'
+            self._say(
+                self._section.item, f"there is no command with {PATH} among its arguments", f"as {example}"
+            )
+            return None
+        if "/" in argv[0]:
+            argv = (str((self._folder / under_home(argv[0], self._environ)).absolute()), *argv[1:])
+        own = {name: self._text(item) for name, item in self._section.pairs("env").items()}
+        handed = tuple(item.raw for item in self._section.texts("envFilter"))
+        inherited = child_environment(StdioTransport(argv, env_filter=handed), self._environ)
+        folder = str(self._folder.absolute())
+        return CommandConfig(argv, minimal(inherited, own), folder, self._codes(), self._timeout())
+
+    def _codes(self) -> frozenset[int]:
+        found = set()
+        for item in self._section.elements("missingExitCodes"):
+            code = item.node.value
+            if isinstance(code, int) and not isinstance(code, bool) and 1 <= code <= 255:
+                found.add(code)
+            else:
+                self._section.refuse(item, "an exit code from 1 to 255")
+        return frozenset(found)
+
+    def _vault(self) -> VaultConfig | None:
+        self._only("address", "allowHttp", "caFile", "kubernetes", "mount", "namespace", "token", "tokenFile")
+        address = self._address()
+        token = self._login()
+        if not address or token is None:
+            return None
+        mount = self._named("mount").strip("/") or MOUNT
+        namespace = self._named("namespace") or self._environ.get("VAULT_NAMESPACE", "")
+        return VaultConfig(address, token, mount, namespace, self._path("caFile"), self._timeout())
+
+    def _address(self) -> str:
+        item = self._section.text("address")
+        address = self._text(item) if item is not None else self._environ.get("VAULT_ADDR", "")
+        place = item or self._section.item
+        if not address:
+            self._say(place, "there is no address of Vault", 'it takes "address": "https://..."')
+            return ""
+        try:
+            origin, target = split_url(address)
+        except ValueError as error:
+            self._say(
+                place, f"the address of Vault cannot be used: {error}", "as https://vault.example.com:8200"
+            )
+            return ""
+        if target != "/":
+            self._say(place, "the address of Vault has a path", "name only scheme, host and port")
+            return ""
+        if not self._is_safe(origin):
+            self._say(
+                place,
+                "over http everybody on the way reads the secrets",
+                'use https, or say "allowHttp": true',
+            )
+            return ""
+        return address
+
+    def _is_safe(self, origin: Origin) -> bool:
+        near = origin.host in ("localhost", "::1") or origin.host.startswith("127.")
+        allowed = self._section.boolean("allowHttp")
+        return origin.scheme == "https" or near or bool(allowed)
+
+    def _login(self) -> Token | Kubernetes | None:
+        said = [name for name in ("token", "tokenFile", "kubernetes") if self._section.get(name) is not None]
+        if len(said) > 1:
+            self._say(self._section.item, f"there are {' and '.join(said)}", "keep the one that is meant")
+            return None
+        if said == ["kubernetes"]:
+            return self._kubernetes()
+        if said == ["tokenFile"]:
+            return Token(file=self._path("tokenFile"))
+        text = self._named("token") or (self._environ.get("VAULT_TOKEN", "") if not said else "")
+        if not text:
+            fix = 'say "token": "${VAULT_TOKEN}", "tokenFile": "..." or "kubernetes": {"role": "..."}'
+            self._say(self._section.item, "there is no token for Vault", fix)
+            return None
+        return Token(Secret(text))
+
+    def _kubernetes(self) -> Kubernetes | None:
+        section = self._section.section("kubernetes")
+        if section is None:
+            return None
+        section.only({"mount", "role", "tokenFile"})
+        reader = _Reader(section, self._environ, self._report, self._folder)
+        role = reader._named("role")
+        if not role:
+            self._say(section.item, "there is no role for the login", 'it takes "role": "..."')
+            return None
+        return Kubernetes(role, reader._named("mount") or "kubernetes", reader._path("tokenFile") or ACCOUNT)
+
+    def _only(self, *names: str) -> None:
+        self._section.only({"timeout", "type", *names})
+
+    def _timeout(self) -> float:
+        timeout = self._section.number("timeout", 1, "a number of milliseconds from 1")
+        return TIMEOUT if timeout is None else min(timeout, _MAX_TIMEOUT) / 1000
+
+    def _named(self, name: str) -> str:
+        item = self._section.text(name)
+        return self._text(item) if item is not None else ""
+
+    def _path(self, name: str) -> str:
+        text = self._named(name)
+        return str((self._folder / under_home(text, self._environ)).absolute()) if text else ""
+
+    def _text(self, item: Item) -> str:
+        try:
+            return item.text(self._environ)
+        except ConfigError as error:
+            self._report.problems.extend(error.problems)
+            return ""
+
+    def _say(self, item: Item, what: str, fix: str = "") -> None:
+        self._report.problems.append(item.problem(what, fix))
