@@ -107,6 +107,7 @@ def test_what_is_clean_stays_clean(text: str) -> None:
         ("--token=s3cr3t", "--token=***"),
         ("SECRET_KEY=s3cr3t PRIVATE_KEY=s3cr3t", "SECRET_KEY=*** PRIVATE_KEY=***"),
         ("AWS_SECRET_ACCESS_KEY: s3cr3t", "AWS_SECRET_ACCESS_KEY: ***"),
+        ("${SECRET:api-key}: there is none", "${SECRET:api-key}: there is none"),
         ("passphrase: s3cr3t", "passphrase: ***"),
         ("GITHUB_TOKEN_2=s3cr3t", "GITHUB_TOKEN_2=***"),
         ("the key sk_live_s3cr3ts3cr3t is bad", "the key *** is bad"),

@@ -41,7 +41,7 @@ _QUOTED: Final = r"""(?P<quote> \\*+ ["'] ) (?: (?! (?<!\\) (?P=quote) ) [^\r\n]
 """A string, closed or not, also where it stands in another one, so that its quotes are escaped."""
 _PAIR: Final = re.compile(
     rf"""(?ix)
-    (?P<keep> (?<![\w-]) (?! [\w-]* tokens \W{{1,4}} \d{{1,6}} \b ) [\w-]*?
+    (?P<keep> (?<![\w-]) (?<!\$\{{) (?! [\w-]* tokens \W{{1,4}} \d{{1,6}} \b ) [\w-]*?
       (?: {_NAMES} s? | authorization | cookies? ) (?: [_-]? \d+ )? (?: \\* ["'] )? \s* [:=] \s* )
     (?: {_QUOTED} | (?P<scheme> (?: bearer | basic | token ) \s+ )? [^\s"',;&)\]}}]+ )
     """
