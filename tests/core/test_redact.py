@@ -141,7 +141,7 @@ def test_a_credential_is_known_by_what_stands_around_it(text: str, shown: str) -
         'WWW-Authenticate: Bearer realm="x", error="invalid_token"',
         "Cookies are disabled; the secret of success",
         "monkey=banana, turkey: 5, author=ada, key: value",
-        "https://registry.npmjs.org:443/@scope/pkg and http://127.0.0.1:3050/mcp",
+        "https://packages.example.org:443/@scope/pkg and http://127.0.0.1:3050/mcp",
         'exited with status 3; last words: "no such file"',
         "12 tests passed in 1.5 s; GET /mcp 200",
     ],

@@ -31,7 +31,7 @@ _NAMED: Final = 10
 _TROUBLE: Final = {
     400: ("does not understand the question", "is the mount a KV secrets engine of version 2?"),
     412: ("has not caught up with its primary yet", "try again"),
-    429: ("is asked too much", "raise cacheSeconds, or its rate limit"),
+    429: ("is asked too much", "raise its rate limit"),
     472: ("is a secondary for disaster recovery", "name the primary's address"),
     473: ("is a standby", "name the active node's address"),
     501: ("is not initialised", "initialise it"),

@@ -3,8 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Final, NoReturn, Protocol, cast
+from typing import Final, NoReturn, cast
 
 import httptools
 
@@ -13,6 +12,7 @@ from onemcp.gateway.told import told
 from onemcp.gateway.trail import TRAIL, Trail, following
 from onemcp.web.answers import refuse_new
 from onemcp.web.forwarded import Trust
+from onemcp.web.http.host import Host
 from onemcp.web.http.request import Request
 from onemcp.web.http.response import JSON, WRITE_TIMEOUT, Response
 from onemcp.web.http.target import TARGETS, split
@@ -36,22 +36,6 @@ _log = logging.getLogger("onemcp.web")
 
 
 _NOTHING: Final[dict[bytes, bytes]] = {}
-
-
-class Host(Protocol):
-    """What a connection needs of its server."""
-
-    handler: Callable[[Request, Response], Awaitable[None] | None]
-    max_body: int
-    loop: asyncio.AbstractEventLoop
-    connections: "set[Connection]"
-    is_stopping: bool
-    trust: Trust
-    now: float
-    date: bytes
-
-    def forget(self, connection: "Connection") -> None:
-        """The connection has ended."""
 
 
 class _Refusal(Exception):  # noqa: N818 - it is an answer, not a fault
