@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -117,6 +117,11 @@ async def test_a_store_on_disk_is_looked_at_without_a_word(tmp_path: Path) -> No
         await until(lambda: "closed" in readiness.store_error)
 
 
+async def over_and_over(work: Callable[[], Coroutine[None, None, None]]) -> None:
+    while True:
+        await work()
+
+
 @asynccontextmanager
 async def pinged(upstreams: Upstreams) -> AsyncIterator[Runtime]:
     """A runtime whose upstreams are pinged as often as can be."""
@@ -124,7 +129,7 @@ async def pinged(upstreams: Upstreams) -> AsyncIterator[Runtime]:
         slow = RestartPolicy(first_delay=600)
         await runtime.apply([plain_spec(name, restart=slow) for name in upstreams.scripts])
         await until(lambda: all(s.life.state is not State.CONNECTING for s in runtime.pool))
-        async with running(asyncio.create_task(ping(runtime, 0.002))):
+        async with running(asyncio.create_task(over_and_over(lambda: ping(runtime, 0.002)))):
             yield runtime
         runtime.notifier.close()
 

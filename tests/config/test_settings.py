@@ -26,6 +26,7 @@ TYPES = {
     Kind.CHOICE: str,
     Kind.FRACTION: float,
     Kind.URL: str,
+    Kind.SECRET: str,
 }
 ROWS = st.sampled_from(TABLE)
 
@@ -205,7 +206,7 @@ def test_any_text_is_a_value_of_the_right_type_or_a_value_error(setting: Setting
     try:
         value = setting.from_text(text)
     except ValueError:
-        assert setting.refusal(text).endswith(setting.accepts)
+        assert setting.refusal(text).endswith("not allowed" if setting.secret else setting.accepts)
         return
     assert isinstance(value, tuple if setting.kind is Kind.LIST else TYPES[setting.kind])
 

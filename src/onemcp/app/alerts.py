@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from onemcp.app.parts import DocumentApplied, Parts
+from onemcp.app.parts import Parts
+from onemcp.app.plan import Applied
 from onemcp.core.events import LoopStalled
 from onemcp.core.lifecycle import State
 from onemcp.core.spec import UpstreamSpec
@@ -33,7 +34,7 @@ async def alerts(parts: Parts, port: int) -> AsyncIterator[dict[tuple[str, str],
             parts.events.emit(LoopStalled(late))
 
     async with Alerting(parts.events, parts.store, servers, _name(port)) as alerting:
-        parts.events.listen(DocumentApplied, lambda event: alerting.adopt(event.document.alerts))
+        parts.events.listen(Applied, lambda event: alerting.adopt(event.document.alerts))
         alerting.adopt(config)
         parts.lag.listen(looked)
         yield AlertVerbs(alerting).table()

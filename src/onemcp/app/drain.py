@@ -7,12 +7,11 @@ from onemcp.ops.drain import Phase
 
 def prepare(parts: Parts) -> None:
     """Have the other rooms hear that the gateway stops."""
-    seconds = sum(_seconds(parts))
 
     def heard(phase: Phase) -> None:
         if phase is Phase.DISCOURAGING:
             parts.readiness.draining = True
-            parts.events.emit(InstanceDraining(seconds))
+            parts.events.emit(InstanceDraining(sum(_seconds(parts))))
         elif phase is Phase.DRAINING:
             parts.runtime.notifier.close()
 
@@ -26,6 +25,6 @@ async def drained(parts: Parts) -> None:
 
 def _seconds(parts: Parts) -> tuple[float, float]:
     """How long everything is served, and how long calls may take after that; nobody balances over standard streams."""
-    settings = parts.plan.settings
+    settings = parts.configuration.settings
     minimum = settings.drain_min if settings.transport == "http" else 0.0
     return minimum / 1000, settings.drain_timeout / 1000

@@ -9,6 +9,7 @@ from onemcp import __version__
 from onemcp.app.front import trusted
 from onemcp.app.kept import port
 from onemcp.app.parts import Parts
+from onemcp.app.plan import Applied
 from onemcp.config.endpoint import client_url, own_hosts
 from onemcp.core.readable import readable
 from onemcp.gateway.sessions import Sessions
@@ -39,6 +40,9 @@ async def http(
         return
     settings, runtime = parts.plan.settings, parts.runtime
     guard = Guard(own_hosts(settings), settings.allowed_origins)
+    parts.events.listen(
+        Applied, lambda event: guard.adopt(own_hosts(event.settings), event.settings.allowed_origins)
+    )
     sessions = Sessions(runtime.keyring, parts.store)
     sessions.on_gone.append(runtime.forget)
     sessions.is_full = Descriptors().look

@@ -10,6 +10,9 @@ from typing import Final
 from onemcp import __version__
 from onemcp.app.folder import Folder
 from onemcp.app.parts import Parts
+from onemcp.app.plan import Applied
+from onemcp.config.document import Document
+from onemcp.config.settings import Settings
 from onemcp.core.events import ConfigReloaded, Events, StoreChanged, UpstreamChanged
 from onemcp.core.lifecycle import State
 from onemcp.errors import StoreError
@@ -32,32 +35,46 @@ _log = logging.getLogger("onemcp")
 async def health(parts: Parts) -> AsyncIterator[HealthPages]:
     """The health pages; while the block runs, store and (if asked for) upstreams are looked at now and then."""
     settings, readiness = parts.plan.settings, parts.readiness
-    saying = Saying(
+    _warn(settings, parts.plan.document)
+    parts.events.listen(ConfigReloaded, lambda event: _note_reload(readiness, event))
+    probes = Probes(parts.runtime, readiness, saying(settings))
+    loading = Loading(parts.runtime, saying(settings), parts.started_at)
+
+    def applied(event: Applied) -> None:
+        _warn(event.settings, event.document)
+        loading.saying = saying(event.settings)
+        probes.adopt(loading.saying)
+
+    parts.events.listen(Applied, applied)
+    parts.events.listen(UpstreamChanged, lambda event: probes.note(event.upstream))
+    folder = Folder(parts.state) if parts.state is not None else None
+    watching = watch_store(parts.store, readiness, parts.events, folder)
+    tasks = [asyncio.create_task(watching, name="watch store")]
+    tasks.append(asyncio.create_task(pinging(parts), name="ping upstreams"))
+    try:
+        yield HealthPages(probes, loading)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def saying(settings: Settings) -> Saying:
+    """What is told beside facts, as the settings have it."""
+    return Saying(
         __version__,
         settings.transport,
         Level(settings.health_info_level),
         settings.health_unhealthy_below,
         settings.ready_requires,
     )
-    known = {spec.name for spec in parts.plan.document.specs}
+
+
+def _warn(settings: Settings, document: Document) -> None:
+    known = {spec.name for spec in document.specs}
     for name in settings.ready_requires:
         if name not in known:
             _log.warning("--ready-requires: no server is called %s, so this gateway will not be ready", name)
-    parts.events.listen(ConfigReloaded, lambda event: _note_reload(readiness, event))
-    probes = Probes(parts.runtime, readiness, saying)
-    parts.events.listen(UpstreamChanged, lambda event: probes.note(event.upstream))
-    folder = Folder(parts.state) if parts.state is not None else None
-    watching = watch_store(parts.store, readiness, parts.events, folder)
-    tasks = [asyncio.create_task(watching, name="watch store")]
-    if settings.health_ping_interval:
-        interval = settings.health_ping_interval / 1000
-        tasks.append(asyncio.create_task(ping(parts.runtime, interval), name="ping upstreams"))
-    try:
-        yield HealthPages(probes, Loading(parts.runtime, saying, parts.started_at))
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _note_reload(readiness: Readiness, event: ConfigReloaded) -> None:
@@ -100,19 +117,28 @@ async def _look(store: Entries) -> str:
     return ""
 
 
+async def pinging(parts: Parts) -> None:
+    """Have the upstreams looked at as often as the settings say, if they do; for ever."""
+    while True:
+        interval = parts.configuration.settings.health_ping_interval / 1000
+        if interval:
+            await ping(parts.runtime, interval)
+        else:
+            await asyncio.sleep(STORE_INTERVAL)
+
+
 async def ping(runtime: Runtime, interval: float) -> None:
-    """Have each idle upstream looked at once in `interval` seconds, one after the other; for ever.
+    """Have each idle upstream looked at once, one after the other, in `interval` seconds.
 
     One that is in a call is left alone: the call has its own time, and a server that does one thing at a time answers
     nothing meanwhile. What is looked at is the connection that there is; none is begun for it.
     """
-    while True:
-        names = [supervisor.spec.name for supervisor in runtime.pool]
-        for name in names:
-            supervisor = runtime.pool.get(name)
-            idle = supervisor is not None and not runtime.backchannel.is_busy(supervisor)
-            if supervisor is not None and idle and supervisor.life.state is State.READY:
-                supervisor.suspect()
-            await asyncio.sleep(interval / len(names))
-        if not names:
-            await asyncio.sleep(interval)
+    names = [supervisor.spec.name for supervisor in runtime.pool]
+    for name in names:
+        supervisor = runtime.pool.get(name)
+        idle = supervisor is not None and not runtime.backchannel.is_busy(supervisor)
+        if supervisor is not None and idle and supervisor.life.state is State.READY:
+            supervisor.suspect()
+        await asyncio.sleep(interval / len(names))
+    if not names:
+        await asyncio.sleep(interval)

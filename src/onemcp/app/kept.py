@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
-from onemcp.app.parts import Plan
+from onemcp.app.plan import Plan
 from onemcp.config.settings import Settings
 from onemcp.config.state import StateDir, default_state_dir
 from onemcp.errors import StartError

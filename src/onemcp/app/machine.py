@@ -2,9 +2,10 @@
 
 import gc
 import resource
+from collections.abc import Mapping
 from typing import Final
 
-from onemcp.app.parts import Plan
+from onemcp.config.document import Document
 from onemcp.config.settings import Settings
 from onemcp.errors import ConfigError, StartError
 from onemcp.upstream.opener import unfitness
@@ -25,12 +26,10 @@ def refuse_open_bind(settings: Settings) -> None:
     )
 
 
-def refuse_faults(plan: Plan) -> None:
+def refuse_faults(settings: Settings, document: Document, environ: Mapping[str, str]) -> None:
     """With --strict one entry that cannot start stops the start."""
-    if plan.settings.strict:
-        faults = [
-            fault for spec in plan.document.specs if (fault := unfitness(spec, plan.environ)) is not None
-        ]
+    if settings.strict:
+        faults = [fault for spec in document.specs if (fault := unfitness(spec, environ)) is not None]
         if faults:
             raise ConfigError(*faults)
 

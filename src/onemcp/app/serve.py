@@ -10,6 +10,7 @@ from signal import SIGUSR1, SIGUSR2
 import uvloop
 
 from onemcp.app.alerts import alerts
+from onemcp.app.configuration import configured
 from onemcp.app.drain import drained, prepare
 from onemcp.app.edges import control, http, stdio
 from onemcp.app.front import trusted
@@ -17,8 +18,11 @@ from onemcp.app.health import health
 from onemcp.app.kept import listening, port, state, store
 from onemcp.app.machine import calm_collector, raise_file_limit, refuse_faults, refuse_open_bind
 from onemcp.app.metrics import metrics
-from onemcp.app.parts import Parts, Plan, Started
-from onemcp.app.servers import reload, running
+from onemcp.app.parts import Parts
+from onemcp.app.plan import Applied, Plan, Started
+from onemcp.app.servers import running
+from onemcp.app.verbs import verbs
+from onemcp.app.watching import reload_when_asked, watch_files, watch_secrets
 from onemcp.config.endpoint import local_url
 from onemcp.core.events import Events, InstanceStarted, UpstreamChanged
 from onemcp.gateway.dispatch import Dispatcher
@@ -39,7 +43,7 @@ def run(plan: Plan, on_started: Callable[[Started], None], events: Events) -> No
     """
     events.on_failure = lambda event, error: _log.error("a listener broke over %r", event, exc_info=error)
     refuse_open_bind(plan.settings)
-    refuse_faults(plan)
+    refuse_faults(plan.settings, plan.document, plan.environ)
     trusted(plan.settings)
     raise_file_limit()
     with (
@@ -65,14 +69,20 @@ async def _serve(
         kept = await stack.enter_async_context(store(plan, folder))
         runtime = await stack.enter_async_context(running(plan, events, folder, signals))
         dump.runtime = runtime
+        configuration = await stack.enter_async_context(configured(plan, runtime, events))
         lag = stack.enter_context(LoopLag())
-        parts = Parts(plan, events, folder, kept, runtime, Dispatcher(runtime), time.time(), lag)
+        parts = Parts(
+            plan, configuration, events, folder, kept, runtime, Dispatcher(runtime), time.time(), lag
+        )
         prepare(parts)
+        events.listen(Applied, lambda applied: log.level.configure(applied.settings.log_level))
         pages = await stack.enter_async_context(health(parts))
         counted = await stack.enter_async_context(metrics(parts, pages.probes))
         told = await stack.enter_async_context(alerts(parts, port(sock)))
         endpoint = await stack.enter_async_context(http(parts, sock, pages, counted))
-        socket = await stack.enter_async_context(control(parts, endpoint, log, told))
+        socket = await stack.enter_async_context(
+            control(parts, endpoint, log, {**told, **verbs(configuration)})
+        )
         local = local_url(plan.settings, port(sock)) if sock is not None else ""
         on_started(Started(endpoint, socket, runtime, local))
         states.started(
@@ -85,7 +95,9 @@ async def _serve(
         at_end = await stack.enter_async_context(stdio(parts))
         await _until_first(
             signals.until_stop(),
-            signals.reloads(lambda: reload(plan, runtime, events)),
+            reload_when_asked(configuration, signals),
+            watch_files(configuration),
+            watch_secrets(configuration),
             *at_end,
         )
         await drained(parts)

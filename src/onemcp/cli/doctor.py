@@ -19,7 +19,7 @@ from onemcp.cli.find import candidates, find
 from onemcp.cli.outcome import CommandError, Exit
 from onemcp.cli.text import one_line, plain, state_style, width
 from onemcp.config.document import Document
-from onemcp.config.loading import load_with_secrets
+from onemcp.config.loading import load
 from onemcp.config.settings import Settings, resolve
 from onemcp.config.state import StateDir
 from onemcp.core.redact import without_secrets
@@ -123,9 +123,7 @@ def _configuration(
             Finding(about, Grade.BAD, f"there is none; looked for {places}", "name one with --config")
         ]
     try:
-        document = asyncio.run(
-            load_with_secrets(path, environ, settings.name_separator, settings.environment)
-        )
+        document = asyncio.run(load(path, environ, settings)).document
     except ConfigError as error:
         return None, [checkup.problem(about, problem) for problem in error.problems]
     number = len(document.specs)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO, cast
 from urllib.parse import urlsplit
 
-from onemcp.app.parts import Plan, Started
+from onemcp.app.plan import Plan, Started
 from onemcp.app.serve import run as serve
 from onemcp.cli.arguments import Parser
 from onemcp.cli.commands import unknown_command
@@ -25,7 +25,7 @@ from onemcp.cli.find import find, five_lines
 from onemcp.cli.outcome import CommandError, Exit, report
 from onemcp.cli.printer import Printer
 from onemcp.cli.text import plain
-from onemcp.config.loading import load_with_secrets
+from onemcp.config.loading import load
 from onemcp.config.setting import Kind, Setting
 from onemcp.config.settings import Settings, flags, resolve
 from onemcp.core.events import Events, UpstreamChanged
@@ -102,13 +102,13 @@ def _started(first: Settings, typed: Mapping[str, Any], environ: Mapping[str, st
     path = Path(first.config) if first.config else find(environ)
     if path is None:
         raise CommandError(five_lines(environ).removeprefix("1mcp: "), code=Exit.CONFIG)
-    document = asyncio.run(load_with_secrets(path, environ, first.name_separator, first.environment))
-    settings = replace(resolve(environ, typed, document.settings), config=str(path))
-    plan = Plan(settings, document, environ)
+    loaded = asyncio.run(load(path, environ, first))
+    settings = replace(resolve(environ, typed, loaded.document.settings), config=str(path))
+    plan = Plan(settings, loaded, environ, first, typed)
     if _for_programs(settings, sys.stdout if settings.transport == "http" else sys.stderr):
         return _in_json(lambda: _serve_unseen(plan))
     if for_people(settings):
-        _note((*settings.notices, *document.notices))
+        _note((*settings.notices, *loaded.document.notices))
     _serve_seen(plan)
     return Exit.OK
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from onemcp.config.section import Item, Report, Section
-from onemcp.config.webhooks import Webhook, read_webhooks, resolved
+from onemcp.config.webhooks import SecretMissing, Webhook, read_webhooks, resolved
 from onemcp.core.alerts import FOLLOWS, USUAL, Rule
 from onemcp.core.events import ALERT_KINDS, Nature, Severity
 
@@ -84,4 +84,10 @@ def _severity(section: Section, usual: Severity) -> Severity:
 
 
 def _runbooks(item: Item | None, environ: Mapping[str, str], report: Report) -> str:
-    return (resolved(item, environ, report) if item is not None else RUNBOOKS).rstrip("/")
+    if item is None:
+        return RUNBOOKS
+    try:
+        return resolved(item, environ, report).rstrip("/")
+    except SecretMissing as missing:
+        report.problems.append(missing.problem)
+        return RUNBOOKS

@@ -5,7 +5,7 @@ entry is an upstream with a `fault`, and the others are as good as ever.
 """
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,28 +14,26 @@ from onemcp.config.alerts import AlertsConfig, read_alerts
 from onemcp.config.common import Common, read_common
 from onemcp.config.dotenv import load_dotenv
 from onemcp.config.entry import read_entry
+from onemcp.config.file_settings import heads, read_settings
 from onemcp.config.keys import (
     ALERTS,
     COMMON,
     DEFAULTS,
     DEFAULTS_IGNORED,
     IGNORED,
-    IGNORED_IN,
     SECRETS,
     SERVERS,
     SERVERS_ALIAS,
 )
-from onemcp.config.node import Member, Node, plain
+from onemcp.config.node import Member, Node
 from onemcp.config.overlay import Told, overlaid
 from onemcp.config.secrets.collected import Surrounding, collect
 from onemcp.config.secrets.reference import Reference
 from onemcp.config.secrets.secret import Secret
 from onemcp.config.secrets.section import SecretsConfig, read_secrets
 from onemcp.config.section import Item, Report, Section
-from onemcp.config.setting import Setting
 from onemcp.config.settings import FileValue
-from onemcp.config.sources import read_sources
-from onemcp.config.table import TABLE
+from onemcp.config.sources import Source, read_sources
 from onemcp.config.templates import instantiated
 from onemcp.config.text import scan
 from onemcp.config.transport import Surroundings
@@ -102,8 +100,17 @@ def draft(path: Path, environ: Mapping[str, str], environment: str = "") -> Draf
         ConfigError: a file cannot be read, is larger than 10 MiB, or is not UTF-8.
     """
     folder = path if path.is_dir() else path.parent
+    return drafted(read_sources(path, environment), folder, environ)
+
+
+def drafted(sources: Sequence[Source], folder: Path, environ: Mapping[str, str]) -> Draft:
+    """The configuration that files would make if they had these texts; `folder` is where relative paths start.
+
+    Raises:
+        ConfigError: one of them is not in its format.
+    """
     references = ChainMap(dict(environ), dict(load_dotenv(folder)))
-    first, *others = read_sources(path, environment)
+    first, *others = sources
     root, problems = scan(first.text, first.file)
     report = Report(first.file, problems)
     for source in others:
@@ -156,9 +163,10 @@ def _draft(root: Node, report: Report, environ: Mapping[str, str], folder: Path)
 def _document(
     root: Node, report: Report, environ: Mapping[str, str], separator: str, folder: Path
 ) -> Document:
+    report = report.copy()
     top = Section(Item(root, ""), report)
-    top.only({SERVERS, SERVERS_ALIAS, DEFAULTS, ALERTS, SECRETS, *_heads()}, IGNORED)
-    settings = _settings(top, report)
+    top.only({SERVERS, SERVERS_ALIAS, DEFAULTS, ALERTS, SECRETS, *heads()}, IGNORED)
+    settings = read_settings(top, environ, report)
     defaults = _defaults(top)
     alerts = read_alerts(top.section(ALERTS), environ, report)
     around = Surroundings(environ, folder)
@@ -195,44 +203,6 @@ def _defaults(top: Section) -> Common:
         return Common()
     section.only(COMMON, DEFAULTS_IGNORED)
     return read_common(section)
-
-
-def _heads() -> dict[str, list[Setting]]:
-    """The keys at the top of a document that have settings in them, or are one."""
-    heads: dict[str, list[Setting]] = {}
-    for setting in TABLE:
-        if setting.key:
-            heads.setdefault(setting.key.partition(".")[0], []).append(setting)
-    return heads
-
-
-def _settings(top: Section, report: Report) -> dict[str, FileValue]:
-    found: dict[str, FileValue] = {}
-    for head, settings in _heads().items():
-        section: Section | None = top
-        if settings[0].key != head:
-            section = top.section(head)
-        if section is None:
-            continue
-        if section is not top:
-            section.only([_tail(setting) for setting in settings], IGNORED_IN.get(head, ()))
-        for setting in settings:
-            if (item := section.get(_tail(setting))) is not None:
-                found[setting.key] = _value(setting, item, report)
-    return found
-
-
-def _value(setting: Setting, item: Item, report: Report) -> FileValue:
-    value = plain(item.node)
-    try:
-        setting.from_value(value)
-    except ValueError:
-        report.problems.append(item.problem(setting.refusal(value)))
-    return FileValue(value, item.file, item.node.line, item.node.column)
-
-
-def _tail(setting: Setting) -> str:
-    return setting.key.rpartition(".")[2]
 
 
 def _notices(report: Report, specs: tuple[UpstreamSpec, ...]) -> tuple[str, ...]:

@@ -68,7 +68,12 @@ class Noting(Mapping[str, str]):
 
 def is_unresolved(problem: Problem) -> bool:
     """Whether a problem is that something a reference names is not there: a variable that is not set, a secret."""
-    return problem.what.endswith(_UNSET) or problem.what.startswith("${" + SECRET)
+    return problem.what.endswith(_UNSET) or is_secret_missing(problem)
+
+
+def is_secret_missing(problem: Problem) -> bool:
+    """Whether a problem is that a secret could not be had, or that there are none where it is referred to."""
+    return problem.what.startswith("${" + SECRET)
 
 
 def _resolved(match: re.Match[str], environ: Mapping[str, str]) -> str:

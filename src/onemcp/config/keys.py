@@ -20,7 +20,6 @@ IGNORED: Final = frozenset(
         "activeInstructionTemplate",
         "admin",
         "app",
-        "configReload",
         "description",
         "globalShortcut",
         "inputs",

@@ -60,6 +60,12 @@ class Report:
         self.ignored: set[str] = set()
         self.notices: list[str] = []
 
+    def copy(self) -> "Report":
+        """One that goes on from here."""
+        other = Report(self.file, self.problems)
+        other.ignored, other.notices = set(self.ignored), list(self.notices)
+        return other
+
 
 _MOST: Final = 2**53
 """Above this a float no longer tells whole numbers apart."""

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     PATH = "a path"
     URL = "a URL that begins with http:// or https://"
     LIST = "a list of texts"
+    SECRET = "a secret"  # noqa: S105 - no secret but its name
     CHOICE = "one of a few words"
 
 
@@ -56,6 +57,8 @@ class Setting:
     """One sentence, in lower case and without a full stop, as option lists have it."""
     key: str = ""
     """The place in the configuration file, dotted; empty if it cannot stand there."""
+    former: tuple[str, ...] = ()
+    """Keys that it had in earlier versions: they count where `key` is not there, with a notice, for a minor version."""
     short: str = ""
     """A one-letter flag."""
     choices: tuple[str, ...] = ()

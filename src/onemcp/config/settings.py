@@ -54,6 +54,12 @@ class Settings:
     external_url: str
     drain_min: float
     drain_timeout: float
+    enable_config_reload: bool
+    config_reload_debounce: float
+    secrets_dir: str
+    secrets_file: str
+    secrets_key: str = field(repr=False)
+    secrets_key_file: str
     origins: Mapping[str, str] = field(compare=False)
     """Where each value comes from: `default`, `flag --port`, `variable ONE_MCP_PORT`, `mcp.json:3`."""
     notices: tuple[str, ...] = field(default=(), compare=False)
@@ -64,15 +70,40 @@ class Settings:
 class FileValue:
     """The value of a setting that stands in a configuration file, and where."""
 
-    value: object
+    value: object = field(repr=False)
+    """With references resolved."""
     file: str = ""
     line: int = 0
     column: int = 0
+    is_secret: bool = False
+    """A secret went into it: it is shown to nobody."""
+    is_spoken: bool = False
+    """A text that a reference stands for, and that is read as one of a variable would be."""
 
     @property
     def origin(self) -> str:
         """As `mcp.json:3`."""
         return f"{self.file}:{self.line}"
+
+    def meant_by(self, setting: Setting) -> object:
+        """The value of the setting that this is.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if self.is_spoken and isinstance(self.value, str):
+            return setting.from_text(self.value)
+        return setting.from_value(self.value)
+
+
+def around(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment, in which what options say of where secrets are stands under the names of variables."""
+    said = {
+        setting.variable: str(value)
+        for setting in TABLE
+        if setting.name.startswith("secrets_") and (value := getattr(settings, setting.name))
+    }
+    return {**environ, **said}
 
 
 def flags() -> tuple[Setting, ...]:
@@ -163,9 +194,9 @@ class _Finder:
     def _written(self, setting: Setting, given: FileValue) -> _Found:
         """The value of a file, where paths start at the file's own folder."""
         try:
-            value = setting.from_value(given.value)
+            value = given.meant_by(setting)
         except ValueError:
-            what = setting.refusal(given.value)
+            what = "the value is not allowed" if given.is_secret else setting.refusal(given.value)
             problem = Problem(what, "", given.file, given.line, given.column, setting.key)
             return _Found(given.origin, problem=problem)
         if setting.kind is Kind.PATH and value:

@@ -64,6 +64,7 @@ TABLE: Final = (
         unit="ms",
         high=60_000,
         key="asyncLoading.batchDelay",
+        reloadable=True,
         help="how long changes of lists are collected before clients are told",
     ),
     Setting(
@@ -71,6 +72,7 @@ TABLE: Final = (
         kind=Kind.LIST,
         default=(),
         key="allowedHosts",
+        reloadable=True,
         help="names in the Host header that are served beside this machine's own",
     ),
     Setting(
@@ -78,6 +80,7 @@ TABLE: Final = (
         kind=Kind.LIST,
         default=(),
         key="allowedOrigins",
+        reloadable=True,
         help="origins whose web pages may use the gateway",
     ),
     Setting(
@@ -92,6 +95,7 @@ TABLE: Final = (
         kind=Kind.BOOLEAN,
         default=False,
         key="strict",
+        reloadable=True,
         help="do not start if an entry of the configuration is faulty",
     ),
     Setting(
@@ -100,6 +104,7 @@ TABLE: Final = (
         default="info",
         choices=("debug", "info", "warn", "error"),
         key="logging.level",
+        reloadable=True,
         help="the least serious lines that are logged",
     ),
     Setting(
@@ -135,6 +140,7 @@ TABLE: Final = (
         low=1,
         high=10_000,
         key="lists.pageSize",
+        reloadable=True,
         help="entries on a page for clients that ask for pages",
     ),
     Setting(
@@ -154,6 +160,7 @@ TABLE: Final = (
         unit="ms",
         high=600_000,
         key="limits.callWait",
+        reloadable=True,
         help="how long a call waits for a server that is starting",
     ),
     Setting(
@@ -195,6 +202,7 @@ TABLE: Final = (
         default="basic",
         choices=("minimal", "basic", "full"),
         key="health.infoLevel",
+        reloadable=True,
         help="how much /health tells",
     ),
     Setting(
@@ -203,6 +211,7 @@ TABLE: Final = (
         default=0.5,
         high=1,
         key="health.unhealthyBelow",
+        reloadable=True,
         help="the part of the servers that is well, at and below which the gateway is unhealthy",
     ),
     Setting(
@@ -212,6 +221,7 @@ TABLE: Final = (
         unit="ms",
         high=3_600_000,
         key="health.pingInterval",
+        reloadable=True,
         help="how often each server is pinged; 0 for never",
     ),
     Setting(
@@ -219,6 +229,7 @@ TABLE: Final = (
         kind=Kind.LIST,
         default=(),
         key="health.readyRequires",
+        reloadable=True,
         help="servers without which /health/ready says no",
     ),
     Setting(
@@ -257,6 +268,7 @@ TABLE: Final = (
         unit="ms",
         high=600_000,
         key="drain.min",
+        reloadable=True,
         help="how long everything is still served after SIGTERM, for balancers to notice",
     ),
     Setting(
@@ -266,7 +278,51 @@ TABLE: Final = (
         unit="ms",
         high=3_600_000,
         key="drain.timeout",
+        reloadable=True,
         help="how long calls in flight may take to finish after that",
+    ),
+    Setting(
+        name="enable_config_reload",
+        kind=Kind.BOOLEAN,
+        default=True,
+        key="configReload.enabled",
+        reloadable=True,
+        help="reload the configuration when one of its files changes",
+    ),
+    Setting(
+        name="config_reload_debounce",
+        kind=Kind.MILLISECONDS,
+        default=500.0,
+        unit="ms",
+        high=60_000,
+        key="configReload.debounce",
+        reloadable=True,
+        help="how long the files must have been left alone before that",
+    ),
+    Setting(
+        name="secrets_dir",
+        kind=Kind.PATH,
+        default="",
+        help="the folder of the provider files, with one file a secret; /run/secrets if not given",
+    ),
+    Setting(
+        name="secrets_file",
+        kind=Kind.PATH,
+        default="",
+        help="the encrypted file of the provider local, which 1mcp secret writes; that of this user if not given",
+    ),
+    Setting(
+        name="secrets_key",
+        kind=Kind.SECRET,
+        default="",
+        secret=True,
+        help="the key of that file, in base64",
+    ),
+    Setting(
+        name="secrets_key_file",
+        kind=Kind.PATH,
+        default="",
+        help="the file with that key; that of this user if not given",
     ),
 )
 """Every setting; declared here and nowhere else."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from onemcp.config.interpolate import is_secret_missing
 from onemcp.config.node import Node, plain
 from onemcp.config.section import Item, Report, Section
 from onemcp.config.setting import nearest
@@ -46,8 +47,8 @@ _WEBHOOK: Final = (
     "timeout",
     "url",
 )
-_MAX_WEBHOOKS: Final = 32
-_MIN_SECRET: Final = 16
+MAX_WEBHOOKS: Final = 32
+MIN_SECRET: Final = 16
 """Characters; a shorter secret can be guessed."""
 _MAX_TIMEOUT: Final = 60_000.0
 
@@ -104,10 +105,21 @@ class _Reader:
         if item is not None and not isinstance(item.node.value, list):
             section.refuse(item, "an array of webhooks")
         elements = section.elements("webhooks")
-        if len(elements) > _MAX_WEBHOOKS:
-            self._say(elements[_MAX_WEBHOOKS], f"there are more than {_MAX_WEBHOOKS} webhooks")
-        found = [self._one(section.inner(element)) for element in elements[:_MAX_WEBHOOKS]]
+        if len(elements) > MAX_WEBHOOKS:
+            self._say(elements[MAX_WEBHOOKS], f"there are more than {MAX_WEBHOOKS} webhooks")
+        found = [self._usable(section.inner(element)) for element in elements[:MAX_WEBHOOKS]]
         return tuple(webhook for webhook in found if webhook is not None)
+
+    def _usable(self, section: Section) -> Webhook | None:
+        """The webhook; None for one that is refused, or whose secret is not to be had, which harms no other."""
+        try:
+            return self._one(section)
+        except SecretMissing as missing:
+            problem = missing.problem
+            self._report.notices.append(
+                f"{problem.file}:{problem.line}: {section.item.key} is told nothing: {problem.what}; {problem.fix}"
+            )
+            return None
 
     def _one(self, section: Section) -> Webhook | None:
         section.only(_WEBHOOK)
@@ -149,9 +161,9 @@ class _Reader:
     def _secret(self, section: Section) -> str:
         item = section.text("secret")
         secret = self._text(item) if item is not None else ""
-        if item is not None and secret and len(secret) < _MIN_SECRET:
+        if item is not None and secret and len(secret) < MIN_SECRET:
             self._say(
-                item, f"the secret is shorter than {_MIN_SECRET} characters", "make one: openssl rand -hex 32"
+                item, f"the secret is shorter than {MIN_SECRET} characters", "make one: openssl rand -hex 32"
             )
         return secret
 
@@ -211,11 +223,25 @@ class _Reader:
         self._report.problems.append(item.problem(what, fix))
 
 
+class SecretMissing(Exception):  # noqa: N818 - caught where a webhook is left out, and never seen
+    """A secret that a webhook refers to could not be had."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.what)
+        self.problem = problem
+
+
 def resolved(item: Item, environ: Mapping[str, str], report: Report) -> str:
-    """The text of a member with its references resolved; empty, and reported, if one cannot be or nothing is left."""
+    """The text of a member with its references resolved; empty, and reported, if one cannot be or nothing is left.
+
+    Raises:
+        SecretMissing: a secret that it refers to could not be had.
+    """
     try:
         text = item.text(environ).strip()
     except ConfigError as error:
+        if is_secret_missing(error.problems[0]):
+            raise SecretMissing(error.problems[0]) from None
         report.problems += error.problems
         return ""
     if not text:

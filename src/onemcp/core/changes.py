@@ -55,6 +55,10 @@ class Batch:
         self._first = 0.0
         self._last = 0.0
 
+    def adopt(self, delay: float, cap: float) -> None:
+        """Wait for another while from now on, also with what is noted already."""
+        self._delay, self._cap = delay, cap
+
     def add(self, kind: Kind, upstream: str, now: float) -> None:
         """Note that an upstream's list changed."""
         if not self._changed:

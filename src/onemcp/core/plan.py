@@ -1,9 +1,11 @@
 """The reload plan: what has to happen to get from one set of upstreams to another. Starting is a plan from nothing."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Final
 
-from onemcp.core.spec import UpstreamSpec
+from onemcp.core.spec import Roots, StdioTransport, UpstreamSpec
+from onemcp.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,48 @@ def plan(old: Sequence[UpstreamSpec], new: Sequence[UpstreamSpec]) -> Plan:
         keep=tuple(spec for was, spec in known if was == spec),
         order=tuple(spec.name for spec in new),
     )
+
+
+_OF_POLICY: Final = {
+    "enabled": "restartOnExit",
+    "first_delay": "restartDelay",
+    "max_delay": "restartDelay",
+    "max_restarts": "maxRestarts",
+}
+_KEYS: Final = {
+    "argv": "command",
+    "env_filter": "envFilter",
+    "inherit_env": "inheritParentEnv",
+    "kind": "type",
+    "disabled_tools": "disabledTools",
+    "request_timeout": "requestTimeout",
+    "connection_timeout": "connectionTimeout",
+    "idle_timeout": "idleTimeout",
+    "max_connections": "maxConnections",
+    **_OF_POLICY,
+}
+"""What fields are called in the configuration, where that is another name."""
+
+
+def differences(before: UpstreamSpec, after: UpstreamSpec) -> tuple[str, ...]:
+    """The keys of an entry that differ, sorted; only their names, for values may be secret."""
+    found = set(_differing(before, after))
+    if type(before.transport) is not type(after.transport):
+        found.add("command" if isinstance(after.transport, StdioTransport) else "url")
+    return tuple(sorted(_KEYS.get(name, name) for name in found))
+
+
+def _differing(before: Any, after: Any) -> Iterator[str]:
+    """The fields of two values of one class that differ, those of fields of fields in the place of these."""
+    for field in fields(before):
+        was, now = getattr(before, field.name), getattr(after, field.name)
+        if was == now or not field.compare:
+            continue
+        if isinstance(was, Problem | Roots) or not is_dataclass(was):
+            if field.name != "transport":
+                yield field.name
+        elif type(was) is type(now):
+            yield from _differing(was, now)
 
 
 def _connection(spec: UpstreamSpec) -> UpstreamSpec:

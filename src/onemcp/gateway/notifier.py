@@ -41,6 +41,10 @@ class Notifier:
         self.changes = 0
         """Changes so far, each of which is in a notice, or will be."""
 
+    def adopt(self, delay: float) -> None:
+        """Collect for so many seconds from now on."""
+        self._batch.adopt(delay, CAP * delay)
+
     def __len__(self) -> int:
         """Streams that are told."""
         return len(self._streams)

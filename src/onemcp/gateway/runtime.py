@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -117,6 +117,16 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         await self.watches.aclose()
         await self.owned.aclose()
         await self.pool.__aexit__(kind, error, trace)
+
+    @property
+    def specs(self) -> tuple[UpstreamSpec, ...]:
+        """The upstreams that were applied last."""
+        return self._specs
+
+    def adopt(self, options: Options) -> None:
+        """Behave as these say from now on. Names of tools stay what they were made with."""
+        self.options = replace(options, naming=self.options.naming, async_loading=self.options.async_loading)
+        self.notifier.adopt(options.batch_delay)
 
     async def apply(self, specs: Sequence[UpstreamSpec]) -> None:
         """Make the upstreams what the configuration says; those that did not change are not touched."""

@@ -5,6 +5,7 @@ The socket's mode (0600) is its authentication. Every answer is JSON.
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -15,7 +16,7 @@ from onemcp.core.access import View
 from onemcp.core.lifecycle import State
 from onemcp.core.offering import Listing, Offering
 from onemcp.core.spec import HttpTransport, StdioTransport, UpstreamSpec
-from onemcp.errors import RpcError
+from onemcp.errors import ConfigError, RpcError
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.dispatch import Dispatcher
 from onemcp.gateway.runtime import Runtime
@@ -58,6 +59,8 @@ class ControlApi:
             return 404, {"error": str(error)}
         except RpcError as error:
             return 502, {"error": error.message, "code": error.code, "data": error.data}
+        except ConfigError as error:
+            return 409, {"error": str(error), "problems": [asdict(problem) for problem in error.problems]}
         except RefusedError as error:
             return 400, {"error": str(error)}
         except (msgspec.DecodeError, KeyError) as error:

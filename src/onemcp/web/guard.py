@@ -23,9 +23,14 @@ class Guard:
     """Judges the Host and Origin headers of requests."""
 
     def __init__(self, hosts: Iterable[str], origins: Iterable[str]) -> None:
+        self._judged: dict[tuple[bytes, bytes], str] = {}
+        self.adopt(hosts, origins)
+
+    def adopt(self, hosts: Iterable[str], origins: Iterable[str]) -> None:
+        """Allow these and no others from now on, beside this machine's own names."""
         self._hosts = frozenset(host.lower() for host in hosts) | LOOPBACK
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
-        self._judged: dict[tuple[bytes, bytes], str] = {}
+        self._judged.clear()
 
     def objection(self, host: bytes, origin: bytes) -> str:
         """Why the request is refused; empty if it is not."""

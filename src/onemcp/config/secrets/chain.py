@@ -119,6 +119,10 @@ class Chain(AbstractAsyncContextManager["Chain"]):
             return None
         return max(0.0, min(told.due for told in self._known.values()) - self._clock())
 
+    def remember(self, known: Mapping[Reference, Told]) -> None:
+        """Take over what another chain of the same providers was told."""
+        self._known.update(known)
+
     def retain(self, references: Iterable[Reference]) -> None:
         """Forget all others: a new configuration is in force."""
         kept = frozenset(references)

@@ -11,9 +11,10 @@ from onemcp.config.secrets.chain import CACHE
 from onemcp.config.secrets.command import FIELD, PATH, CommandConfig, minimal
 from onemcp.config.secrets.environment import EnvironmentConfig
 from onemcp.config.secrets.folder import USUAL, FolderConfig
+from onemcp.config.secrets.key import KEY, KEY_FILE
 from onemcp.config.secrets.provider import TIMEOUT
 from onemcp.config.secrets.reference import is_provider_name
-from onemcp.config.secrets.sealed import SealedConfig
+from onemcp.config.secrets.sealed import FILE, SealedConfig
 from onemcp.config.secrets.secret import Secret
 from onemcp.config.secrets.vault_config import ACCOUNT, MOUNT, Kubernetes, Token, VaultConfig
 from onemcp.config.section import Item, Report, Section
@@ -24,6 +25,8 @@ from onemcp.errors import ConfigError
 from onemcp.net.origin import Origin, split_url
 
 FOLDER: Final = "ONE_MCP_SECRETS_DIR"
+USUAL_NAMES: Final = ("files", "local")
+"""Providers whose places variables can name."""
 ORDER: Final = ("env", "files", "local")
 """The chain if the section does not say."""
 _MAX_PROVIDERS: Final = 32
@@ -74,7 +77,7 @@ def read_secrets(
                     "no name of a provider", "use lower-case letters, digits and -, a letter first"
                 )
             )
-        elif (config := _Reader(inner, environ, report, folder).read()) is not None:
+        elif (config := _Reader(inner, environ, report, folder, name).read()) is not None:
             providers[name] = config
     cache = section.number("cacheSeconds", _MIN_CACHE, f"a number of seconds from {_MIN_CACHE}")
     order = _order(section, {*providers, *sections}, report)
@@ -96,7 +99,10 @@ def _order(section: Section, known: set[str], report: Report) -> tuple[str, ...]
 class _Reader:
     """Reads one provider."""
 
-    def __init__(self, section: Section, environ: Mapping[str, str], report: Report, folder: Path) -> None:
+    def __init__(
+        self, section: Section, environ: Mapping[str, str], report: Report, folder: Path, name: str = ""
+    ) -> None:
+        self._name = name
         self._section = section
         self._environ = environ
         self._report = report
@@ -121,18 +127,24 @@ class _Reader:
             return None
         return kinds[item.raw]()
 
+    def _said(self, variable: str, key: str) -> str:
+        """A path of one of the usual providers, for which variable (or option) counts before the file."""
+        said = self._environ.get(variable, "") if self._name in USUAL_NAMES else ""
+        return said or self._path(key)
+
     def _env(self) -> EnvironmentConfig:
         self._only()
         return EnvironmentConfig(self._timeout())
 
     def _files(self) -> FolderConfig:
         self._only("path")
-        path = self._path("path") or self._environ.get(FOLDER) or USUAL
+        path = self._said(FOLDER, "path") or self._environ.get(FOLDER) or USUAL
         return FolderConfig(path, self._timeout())
 
     def _sealed(self) -> SealedConfig:
         self._only("file", "keyFile")
-        return SealedConfig(self._path("file"), self._path("keyFile"), self._timeout())
+        key = "" if self._name in USUAL_NAMES and self._environ.get(KEY) else self._said(KEY_FILE, "keyFile")
+        return SealedConfig(self._said(FILE, "file"), key, self._timeout())
 
     def _exec(self) -> CommandConfig | None:
         self._only("command", "env", "envFilter", "missingExitCodes")

@@ -56,7 +56,7 @@ class Loading:
     def __init__(self, runtime: Runtime, saying: Saying, started_at: float) -> None:
         """`started_at`: when the gateway did, in seconds since the epoch."""
         self._runtime = runtime
-        self._saying = saying
+        self.saying = saying
         self._started_at = started_at
         self._loop = asyncio.get_running_loop()
 
@@ -74,7 +74,7 @@ class Loading:
             "loading": loading,
             "summary": {"total": len(phases), **{phase.key: phases.count(phase) for phase in Phase}},
         }
-        if self._saying.level_for(trusted=trusted) is not Level.MINIMAL:
+        if self.saying.level_for(trusted=trusted) is not Level.MINIMAL:
             document["servers"] = {
                 "byState": {
                     phase.key: [s.spec.name for s, found in servers if found is phase] for phase in Phase
@@ -87,7 +87,7 @@ class Loading:
     def one(self, name: str, *, trusted: bool = True) -> Answer | None:
         """`/health/mcp/<server>`; None if there is no such server, it is switched off, or names are not told."""
         supervisor = self._runtime.pool.get(name)
-        hidden = self._saying.level_for(trusted=trusted) is Level.MINIMAL
+        hidden = self.saying.level_for(trusted=trusted) is Level.MINIMAL
         if supervisor is None or hidden or supervisor.life.state is State.DISABLED:
             return None
         phase = phase_of(supervisor)
@@ -113,9 +113,9 @@ class Loading:
         }
         if end is not None:
             detail["endTime"] = round(1000 * (epoch + end))
-        error = error_of(supervisor, self._saying.level)
+        error = error_of(supervisor, self.saying.level)
         if error and phase is not Phase.READY:
-            detail["error"] = self._saying.shown(error)
+            detail["error"] = self.saying.shown(error)
         if phase is Phase.LOADING:
             detail["progress"] = WORDS[supervisor.life.state]
         return detail

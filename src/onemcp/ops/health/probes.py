@@ -90,6 +90,11 @@ class Probes:
         self._total = limit()
         self._begun = time.monotonic()
 
+    def adopt(self, saying: Saying) -> None:
+        """Say it by these measures from now on."""
+        self.saying = saying
+        self._known.clear()
+
     @property
     def uptime(self) -> int:
         """Whole seconds since the start."""

@@ -42,6 +42,14 @@ class LogLevel:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._return)
         _log.info("the log level is now %s%s", level, f", for {seconds:g} s" if seconds else "")
 
+    def configure(self, level: str) -> None:
+        """The configuration says another level: it counts at once, unless somebody asked for one for a while."""
+        if level == self.configured:
+            return
+        asked, self.configured = self.now != self.configured, level
+        if self._timer is None and not asked:
+            self._apply(level)
+
     def stop(self) -> None:
         """Leave the level as it is."""
         if self._timer is not None:
