@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onemcp.core.plan import Plan, plan
+from onemcp.core.plan import Plan, differences, plan
 from onemcp.core.spec import (
     HttpTransport,
     Isolation,
@@ -109,3 +109,24 @@ def test_what_makes_another_connection_replaces_it() -> None:
     ):
         assert plan([SPEC], [new]) == Plan(replace=(new,), order=("a",))
         assert plan([new], [SPEC]) == Plan(replace=(SPEC,), order=("a",))
+
+
+def test_differences_are_told_as_the_keys_of_the_file() -> None:
+    def differ(**values: object) -> tuple[str, ...]:
+        return differences(SPEC, replace(SPEC, **values))
+
+    assert differ() == ()
+    assert differ(transport=StdioTransport(("a",), env=(("K", "v"),), cwd="/x")) == ("cwd", "env")
+    assert differ(transport=StdioTransport(("b",)), tags=frozenset("t")) == ("command", "tags")
+    assert differ(transport=HttpTransport("http://h/mcp")) == ("url",)
+    assert differ(restart=RestartPolicy(enabled=False, first_delay=2)) == ("restartDelay", "restartOnExit")
+    assert differ(partitioning=Partitioning(Isolation.SESSION)) == ("isolation",)
+    assert differ(roots=Roots()) == ("roots",)
+    assert differ(fault=Problem("no command")) == ("fault",)
+    assert differ(disabled_tools=frozenset("t"), request_timeout=1.0) == ("disabledTools", "requestTimeout")
+
+
+@given(SPECS, SPECS)
+def test_there_is_a_difference_whenever_two_are_not_equal(one: UpstreamSpec, other: UpstreamSpec) -> None:
+    other = replace(other, name=one.name)
+    assert bool(differences(one, other)) == (one != other)

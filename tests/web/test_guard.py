@@ -127,3 +127,12 @@ def test_verdicts_are_remembered_within_bounds() -> None:
     for number in range(2000):
         assert many.objection(b"h%d" % number, b"") != ""
     assert len(many._judged) <= 256
+
+
+def test_what_is_allowed_can_be_changed_while_it_judges() -> None:
+    guard = Guard(["a.example"], ["https://p.example"])
+    assert not guard.objection(b"a.example", b"https://p.example")
+    guard.adopt(["b.example"], [])
+    assert guard.objection(b"a.example", b"")
+    assert not guard.objection(b"b.example", b"")
+    assert guard.objection(b"b.example", b"https://p.example")

@@ -103,9 +103,15 @@ def _expanded(setting: Setting, item: Item, value: FileValue, environ: Mapping[s
 
 
 def _hint(node: Node, setting: Setting) -> str:
-    """What YAML 1.2 takes for a text and many people for a truth value."""
+    """What YAML 1.2 takes for a text and many people for a truth value, and numbers in quotes."""
     word = node.value.lower() if isinstance(node.value, str) else ""
     if setting.kind is Kind.BOOLEAN and word in ("yes", "no", "on", "off", "y", "n"):
         meant = "true" if word in ("yes", "on", "y") else "false"
         return f"{word} is a text, also in YAML 1.2; write {meant}"
-    return ""
+    if setting.kind in _TEXTS or setting.kind is Kind.LIST or not isinstance(node.value, str):
+        return ""
+    try:
+        setting.from_text(node.value)
+    except ValueError:
+        return ""
+    return "write it without quotes"

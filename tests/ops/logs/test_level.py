@@ -43,3 +43,24 @@ async def test_the_last_word_counts() -> None:
     log_level.set("error")
     await asyncio.sleep(0.05)
     assert (log_level.now, log_level.left) == ("error", 0.0)
+
+
+def test_another_configured_level_counts_at_once() -> None:
+    log_level = LogLevel("info")
+    log_level.configure("debug")
+    assert (log_level.now, log_level.configured, level()) == ("debug", "debug", logging.DEBUG)
+
+
+async def test_a_level_that_somebody_asked_for_stays_until_its_time_is_over() -> None:
+    log_level = LogLevel("info")
+    log_level.set("debug", 60)
+    log_level.configure("warn")
+    assert (log_level.now, log_level.configured) == ("debug", "warn")
+    log_level.stop()
+
+
+async def test_a_level_that_somebody_asked_for_without_an_end_stays() -> None:
+    log_level = LogLevel("info")
+    log_level.set("debug")
+    log_level.configure("warn")
+    assert log_level.now == "debug"
