@@ -67,3 +67,12 @@ def test_a_gateway_that_has_served_a_child_has_no_framework_either(tmp_path: Pat
         ]
     assert "onemcp.app" in lines
     assert those_of(DEAR, set(lines)) == []
+
+
+@pytest.mark.parametrize(("name", "own"), [("mcp.json", ""), ("mcp.yaml", "yaml"), ("mcp.toml", "tomllib")])
+def test_a_configuration_pays_for_its_own_format_only(tmp_path: Path, name: str, own: str) -> None:
+    texts = {"": '{"mcpServers": {}}', "yaml": "mcpServers: {}", "tomllib": "[mcpServers]"}
+    (tmp_path / name).write_text(texts[own])
+    load = f"from pathlib import Path; from onemcp.config.document import load; load(Path({name!r}), {{}})"
+    modules = imported(f"import onemcp.cli.serve; {load}", tmp_path)
+    assert those_of(("yaml", "tomllib"), modules) == [own] * bool(own)

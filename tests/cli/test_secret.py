@@ -124,3 +124,25 @@ def test_at_a_terminal_it_is_asked_for_twice_and_not_shown(tmp_path: Path) -> No
         os.waitpid(pid, 0)
     assert CANARY.encode() not in shown
     assert secret(tmp_path, "get", "a", "--reveal").stdout == f"{CANARY}\n"
+
+
+def test_the_configuration_says_which_file_and_key_are_meant(tmp_path: Path) -> None:
+    section = {"providers": {"local": {"type": "sealed", "file": "own.sealed", "keyFile": "own.key"}}}
+    config = tmp_path / "mcp.json"
+    config.write_text(json.dumps({"mcpServers": {}, "secrets": section}))
+    done = secret(tmp_path, "set", "a", "--config", str(config), given=CANARY)
+    assert str(tmp_path / "own.sealed") in done.stdout
+    assert (tmp_path / "own.key").is_file()
+    named = {"ONE_MCP_CONFIG": str(config)}
+    assert secret(tmp_path, "get", "a", "--reveal", **named).stdout == f"{CANARY}\n"
+    other = {**named, "ONE_MCP_SECRETS_FILE": str(tmp_path / "other.sealed")}
+    assert secret(tmp_path, "get", "a", **other).returncode == 1
+    assert secret(tmp_path, "list", "--file", str(tmp_path / "third"), **named).stdout.startswith("no secrets")
+
+
+def test_a_configuration_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
+    config = tmp_path / "mcp.json"
+    config.write_text("{")
+    done = secret(tmp_path, "set", "a", "--config", str(config), given=CANARY)
+    assert (done.returncode, CANARY in done.stdout + done.stderr) == (78, False)
+    assert not (tmp_path / ".config").exists()

@@ -56,6 +56,8 @@ class Configuration:
         """Of the files as they were read last, whether or not they were any good."""
         self.path = Path(start.settings.config)
         self._around = around(start.first, start.environ)
+        self.waiting: tuple[str, ...] = ()
+        """Keys of settings that have another value in the files, and need a restart."""
         self.secrets = Secrets(start.loaded, self._around)
         self._draft = start.loaded.draft
         self._start = start
@@ -161,13 +163,10 @@ class Configuration:
     def _tell(self, candidate: Candidate) -> None:
         """What is worth a line: that it was reloaded, what waits for a restart, and notices that are new."""
         _log.info("the configuration was reloaded: %s", _summary(candidate))
-        for change in candidate.changes:
-            if change.needs_restart:
-                _log.warning(
-                    "%s (%s) counts only after a restart",
-                    change.setting.key or change.setting.name,
-                    change.origin,
-                )
+        waiting = [change for change in candidate.changes if change.needs_restart]
+        for change in waiting:
+            _log.warning("%s (%s) counts only after a restart", change.setting.key, change.origin)
+        self.waiting = tuple(change.setting.key for change in waiting)
         notices = (*candidate.settings.notices, *candidate.document.notices)
         for notice in notices:
             if notice not in self._told:

@@ -4,6 +4,7 @@ import socket
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from onemcp import __version__
 from onemcp.app.front import trusted
@@ -70,15 +71,9 @@ async def control(
     if parts.state is None:
         yield None
         return
-    facts = {
-        "version": __version__,
-        "endpoint": endpoint,
-        "config": readable(parts.plan.settings.config),
-        "started": parts.started_at,
-    }
     path = parts.state.control_socket
     logs = LogVerbs(log, lambda: (supervisor.spec.name for supervisor in parts.runtime.pool))
-    api = ControlApi(parts.runtime, parts.dispatcher, facts, logs)
+    api = ControlApi(parts.runtime, parts.dispatcher, lambda: _facts(parts, endpoint), logs)
     api.verbs.update(verbs)
     app = ControlApp(api, parts.drain, logs)
     async with serving(app, bind_unix(path), parts.plan.settings.max_message_bytes):
@@ -87,6 +82,19 @@ async def control(
         finally:
             logs.close()  # whoever follows would hold the server
             path.unlink(missing_ok=True)
+
+
+def _facts(parts: Parts, endpoint: str) -> dict[str, Any]:
+    """What an operator is told of the gateway itself."""
+    return {
+        "version": __version__,
+        "endpoint": endpoint,
+        "config": readable(parts.plan.settings.config),
+        "environment": parts.plan.settings.environment,
+        "started": parts.started_at,
+        "reloadError": parts.readiness.reload_error,
+        "needsRestart": list(parts.configuration.waiting),
+    }
 
 
 @asynccontextmanager

@@ -86,7 +86,7 @@ async def _serve(
         local = local_url(plan.settings, port(sock)) if sock is not None else ""
         on_started(Started(endpoint, socket, runtime, local))
         states.started(
-            endpoint, local, plan.settings.config, (*plan.settings.notices, *plan.document.notices)
+            endpoint, local, plan.settings.source, (*plan.settings.notices, *plan.document.notices)
         )
         calm_collector()
         await runtime.apply(plan.document.specs)

@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Final
 
 from onemcp.cli.arguments import Parser
+from onemcp.cli.find import find
 from onemcp.cli.outcome import CommandError, Exit
 from onemcp.cli.text import plain, table
+from onemcp.config.document import draft
 from onemcp.config.secrets.provider import MAX_BYTES, SecretError, text_of
 from onemcp.config.secrets.reference import parse
-from onemcp.config.secrets.sealed import vessel
+from onemcp.config.secrets.sealed import SealedConfig, vessel
 from onemcp.config.secrets.secret import Secret
 from onemcp.config.secrets.vessel import Entry, Vessel
+from onemcp.config.settings import resolve
 from onemcp.errors import ConfigError
 
 _WHAT: Final = ("set", "get", "list", "rm", "rotate-key")
@@ -43,6 +46,9 @@ def define(parser: Parser) -> None:
         metavar="PATH",
         help="its key (ONE_MCP_SECRETS_KEY, ONE_MCP_SECRETS_KEY_FILE)",
     )
+    parser.add_argument(
+        "--config", "-c", metavar="PATH", help="the configuration, which may name both (ONE_MCP_CONFIG)"
+    )
     parser.add_argument("--to", default="", metavar="PATH", help="rotate-key: a new file for the new key")
     parser.add_argument("--json", action="store_true", help="list, get: print JSON")
 
@@ -54,7 +60,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
         CommandError: it could not be done; nothing was changed.
     """
     _check(args)
-    kept = vessel(environ, args.file, args.key_file)
+    kept = _vessel(args, environ)
     commands: Mapping[str, Callable[[argparse.Namespace, Vessel], None]] = {
         "set": _set,
         "get": _get,
@@ -67,6 +73,19 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     except SecretError as error:
         raise CommandError(error.what, error.fix) from None
     return Exit.OK
+
+
+def _vessel(args: argparse.Namespace, environ: Mapping[str, str]) -> Vessel:
+    """The file that is named, else the one that a gateway with this configuration would look into."""
+    if args.file:
+        return vessel(environ, args.file, args.key_file)
+    settings = resolve(environ, {"config": args.config})
+    path = Path(settings.config) if settings.config else find(environ)
+    if path is None:
+        return vessel(environ, "", args.key_file)
+    local = draft(path, environ, settings.environment).secrets.providers.get("local")
+    said = local if isinstance(local, SealedConfig) else SealedConfig()
+    return vessel(environ, said.file, args.key_file or said.key_file)
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -22,12 +22,12 @@ from onemcp.cli.arguments import Parser
 from onemcp.cli.commands import unknown_command
 from onemcp.cli.console import Console
 from onemcp.cli.find import find, five_lines
+from onemcp.cli.options import add_settings
 from onemcp.cli.outcome import CommandError, Exit, report
 from onemcp.cli.printer import Printer
 from onemcp.cli.text import plain
 from onemcp.config.loading import load
-from onemcp.config.setting import Kind, Setting
-from onemcp.config.settings import Settings, flags, resolve
+from onemcp.config.settings import Settings, resolve
 from onemcp.core.events import Events, UpstreamChanged
 from onemcp.errors import OnemcpError
 from onemcp.ops.logs.entry import Entry
@@ -42,41 +42,7 @@ def define(parser: Parser) -> None:
     parser.usage = "1mcp [serve] [--config FILE] [OPTIONS]"
     parser.epilog = "A variable overrides the option, the option overrides the configuration file."
     parser.add_argument("word", nargs="?", default="serve", help=argparse.SUPPRESS)
-    for setting in flags():
-        names = [setting.short, setting.flag] if setting.short else [setting.flag]
-        parser.add_argument(*names, dest=setting.name, help=_help(setting), **_manner(setting))
-
-
-def _help(setting: Setting) -> str:
-    default = setting.default
-    if setting.kind in (Kind.TEXT, Kind.CHOICE, Kind.INTEGER):
-        shown = f"default {default}{' ' + setting.unit if setting.unit else ''}; "
-    elif setting.kind is Kind.MILLISECONDS:
-        shown = f"default {default:g} ms; "
-    elif setting.kind is Kind.FRACTION:
-        shown = f"default {default:g}; "
-    else:
-        shown = ""
-    return f"{setting.help} ({shown}{setting.variable})".replace("%", "%%")
-
-
-def _manner(setting: Setting) -> dict[str, Any]:
-    """What argparse needs beside name and help; values stay texts, which `resolve` reads."""
-    if setting.kind is Kind.BOOLEAN:
-        return {"action": argparse.BooleanOptionalAction, "default": argparse.SUPPRESS}
-    if setting.kind is Kind.LIST:
-        return {"action": "append", "metavar": "NAME,..."}
-    if setting.kind is Kind.CHOICE:
-        return {"metavar": "|".join(setting.choices)}
-    words = {
-        Kind.NAME: "NAME",
-        Kind.PATH: "PATH",
-        Kind.INTEGER: "N",
-        Kind.MILLISECONDS: "MS",
-        Kind.FRACTION: "0..1",
-        Kind.URL: "URL",
-    }
-    return {"metavar": words.get(setting.kind, "TEXT")}
+    add_settings(parser)
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
@@ -127,7 +93,7 @@ def _serve_seen(plan: Plan) -> None:
 
         def started(gateway: Started) -> None:
             reach = _reach(settings, gateway.local)
-            console.started(gateway.endpoint, settings.config, reach, gateway.local)
+            console.started(gateway.endpoint, settings.source, reach, gateway.local)
 
         events = Events()
         events.listen(UpstreamChanged, console.changed)

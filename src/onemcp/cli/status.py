@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from onemcp.cli.arguments import Parser
@@ -46,11 +46,20 @@ def render(status: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -
     endpoint = status["endpoint"] or "standard streams"
     age = _duration(max(0.0, time.time() - status["started"]))
     head = f"onemcp {status['version']}  {plain(endpoint)}  pid {status['pid']}  up {age}"
+    head += "".join(f"\n{line}" for line in _about_configuration(status))
     servers = status["servers"]
     if not servers:
         return f"{head}\n\nno servers are configured"
     rows = [_HEADER, *(_row(server) for server in servers)]
     return f"{head}\n\n{table(rows, styles={1: state_style(sys.stdout, environ)})}"
+
+
+def _about_configuration(status: Mapping[str, Any]) -> Iterator[str]:
+    """Where it is another one than its files say."""
+    if error := status.get("reloadError"):
+        yield f"the configuration was not reloaded, and the one before is in force: {one_line(error)}"
+    if keys := status.get("needsRestart"):
+        yield f"counts only after a restart: {', '.join(map(plain, keys))}"
 
 
 def _row(server: Mapping[str, Any]) -> tuple[str, ...]:

@@ -50,6 +50,13 @@ class Settings:
     ready_requires: tuple[str, ...]
     metrics: bool
     metrics_port: int
+    feature_alerts: bool
+    feature_single_server_routes: bool
+    feature_sampling: bool
+    feature_elicitation: bool
+    feature_roots: bool
+    feature_completions: bool
+    feature_trace_context: bool
     trust_proxy: tuple[str, ...]
     external_url: str
     drain_min: float
@@ -64,6 +71,11 @@ class Settings:
     """Where each value comes from: `default`, `flag --port`, `variable ONE_MCP_PORT`, `mcp.json:3`."""
     notices: tuple[str, ...] = field(default=(), compare=False)
     """What is worth a line at start, for a person."""
+
+    @property
+    def source(self) -> str:
+        """What it is configured by, for a person."""
+        return f"{self.config}, environment {self.environment}" if self.environment else self.config
 
 
 @dataclass(frozen=True, slots=True)

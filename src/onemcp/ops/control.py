@@ -41,7 +41,7 @@ class ControlApi:
     """The verbs that are answered with one document; the lines of the log are not."""
 
     def __init__(
-        self, runtime: Runtime, dispatcher: Dispatcher, facts: dict[str, Any], logs: LogVerbs
+        self, runtime: Runtime, dispatcher: Dispatcher, facts: Callable[[], dict[str, Any]], logs: LogVerbs
     ) -> None:
         self._logs = logs
         self._runtime = runtime
@@ -86,7 +86,7 @@ class ControlApi:
 
     def status(self) -> dict[str, Any]:
         """The gateway and all its upstreams at this moment."""
-        return {**self._facts, "pid": os.getpid(), "servers": [_summary(s) for s in self._runtime.pool]}
+        return {**self._facts(), "pid": os.getpid(), "servers": [_summary(s) for s in self._runtime.pool]}
 
     def _inspect(self, server: str, tool: str) -> object:
         if not server:
