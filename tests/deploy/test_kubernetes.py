@@ -1,6 +1,7 @@
 """The manifests keep to Kubernetes' schemas, and to what the guide and the settings say."""
 
-import json
+import asyncio
+from pathlib import Path
 from typing import Final
 
 import kubernetes_validate  # type: ignore[import-untyped]  # it has no marker
@@ -9,7 +10,10 @@ import yaml
 from tests.support.deployment import CONTAINER, MANIFEST_FILES, MANIFESTS, POD, POD_ENVIRONMENT
 from tests.support.guide import GUIDE, examples
 
-from onemcp.config import document
+from onemcp.config.loading import load
+from onemcp.config.secrets.folder import USUAL
+from onemcp.config.settings import resolve
+from onemcp.core.spec import HttpTransport
 
 VERSIONS: Final = ("1.28", "1.32", "1.37")
 
@@ -51,23 +55,30 @@ def test_what_selects_pods_selects_those_of_the_deployment() -> None:
         assert MANIFESTS[kind]["spec"]["selector"]["matchLabels"] == labels
 
 
-def test_volumes_and_variables_come_from_what_there_is() -> None:
+def test_volumes_come_from_what_there_is() -> None:
     named = {kind: manifest["metadata"]["name"] for kind, manifest in MANIFESTS.items()}
-    configuration, state, _ = POD["volumes"]
+    configuration, secrets, state, _ = POD["volumes"]
     assert configuration["configMap"]["name"] == named["ConfigMap"]
     assert state["persistentVolumeClaim"]["claimName"] == named["PersistentVolumeClaim"]
-    assert CONTAINER["envFrom"] == [{"secretRef": {"name": named["Secret"]}}]
+    assert secrets["secret"]["secretName"] == named["Secret"]
+    assert [mount["mountPath"] for mount in CONTAINER["volumeMounts"] if mount["name"] == "secrets"] == [
+        USUAL
+    ]
     mounted = {mount["name"] for mount in CONTAINER["volumeMounts"]}
     assert mounted == {volume["name"] for volume in POD["volumes"]}
 
 
-def test_the_configuration_is_good_with_the_variables_of_the_secret() -> None:
-    config = MANIFESTS["ConfigMap"]["data"]["mcp.json"]
-    read = document.read(config, "mcp.json", MANIFESTS["Secret"]["stringData"])
-    assert [(spec.name, spec.fault) for spec in read.specs] == [("docs", None)]
-    assert not read.notices
-    assert set(MANIFESTS["Secret"]["stringData"]) == {"DOCS_TOKEN"}
-    assert "Bearer ${DOCS_TOKEN}" in json.dumps(json.loads(config))
+def test_the_configuration_is_good_with_what_is_in_the_secret(tmp_path: Path) -> None:
+    config = tmp_path / "mcp.json"
+    config.write_text(MANIFESTS["ConfigMap"]["data"]["mcp.json"])
+    for name, value in MANIFESTS["Secret"]["stringData"].items():
+        (tmp_path / name).write_text(value)
+    loaded = asyncio.run(load(config, {}, resolve({"ONE_MCP_SECRETS_DIR": str(tmp_path)})))
+    (spec,) = loaded.document.specs
+    assert (spec.name, spec.fault) == ("docs", None)
+    assert isinstance(spec.transport, HttpTransport)
+    assert spec.transport.headers == (("Authorization", "Bearer replace-me"),)
+    assert not loaded.document.notices
 
 
 def test_the_pod_passes_the_restricted_profile() -> None:

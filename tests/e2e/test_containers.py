@@ -129,10 +129,15 @@ def test_kubernetes_the_probes_succeed_in_the_pod_as_it_is_described(
 ) -> None:
     os.chown(state, 0, POD["securityContext"]["fsGroup"])  # as the kubelet lays a volume
     state.chmod(0o2770)
-    (configuration / "mcp.json").write_text(MANIFESTS["ConfigMap"]["data"]["mcp.json"])
-    sources = {"configuration": configuration, "state": state, "scratch": TMPFS}
+    written = json.loads(MANIFESTS["ConfigMap"]["data"]["mcp.json"])
+    (configuration / "mcp.json").write_text(json.dumps(written))
+    secrets = state.parent / "secrets"
+    secrets.mkdir()
+    for name, value in MANIFESTS["Secret"]["stringData"].items():
+        (secrets / name).write_text(value)
+    sources = {"configuration": configuration, "secrets": secrets, "state": state, "scratch": TMPFS}
     volumes = {mount["mountPath"]: sources[mount["name"]] for mount in CONTAINER["volumeMounts"]}
-    env = POD_ENVIRONMENT | MANIFESTS["Secret"]["stringData"]
+    env = POD_ENVIRONMENT
     with Container(image, CONTAINER["args"], env, volumes) as pod:
         for probe in ("readinessProbe", "livenessProbe"):
             asked = CONTAINER[probe]["httpGet"]
@@ -143,8 +148,10 @@ def test_kubernetes_the_probes_succeed_in_the_pod_as_it_is_described(
         for name in env["ONE_MCP_ALLOWED_HOSTS"].split(","):
             metrics = ("curl", "-f", "--header", f"Host: {name}:3050", "http://localhost:3050/metrics")
             assert pod.run(*metrics).returncode == 0
-        assert pod.run("sh", "-c", "kill -HUP 1").returncode == 0
         pod.until("sh", "-c", "1mcp status --json | grep -q docs")
+        written["mcpServers"]["another"] = written["mcpServers"]["docs"]
+        (configuration / "mcp.json").write_text(json.dumps(written))
+        pod.until("sh", "-c", "1mcp status --json | grep -q another")
         assert json.loads(pod.run("curl", "http://localhost:3050/health/ready").stdout)["status"] == "ready"
 
 

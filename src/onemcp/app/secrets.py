@@ -67,11 +67,10 @@ class Secrets:
 
     def _tell(self) -> None:
         """Say once what is wrong with a secret that is in use all the same, and with the places of others."""
-        known = self.chain.known().values()
         said = [
             f"{told.problem.what}; the one from before stands"
-            for told in known
-            if told.secret and told.problem
+            for reference, told in self.chain.known().items()
+            if told.problem is not None and isinstance(self._in_force.get(reference), Secret)
         ]
         for text in (*said, *self.chain.notices):
             if text not in self._told:
