@@ -13,7 +13,7 @@ import msgspec
 from benchmarks import machine, report
 from benchmarks.figures import GROUPS
 from benchmarks.gateway import default_executable
-from benchmarks.measures import calls, idle, lists, memory, operations, starts
+from benchmarks.measures import calls, idle, lists, memory, operations, reloads, starts
 from benchmarks.samples import Sample, Setting, summarise
 
 OTHERS: dict[str, Callable[[Setting], list[Sample]]] = {
@@ -22,6 +22,7 @@ OTHERS: dict[str, Callable[[Setting], list[Sample]]] = {
     "memory": memory.measure,
     "session": idle.measure,
     "operations": operations.measure,
+    "reload": reloads.measure,
 }
 
 

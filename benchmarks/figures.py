@@ -33,6 +33,7 @@ GROUPS: Final = {
     "memory": "resident memory",
     "session": "idle session",
     "operations": "metrics and logs at info, over neither",
+    "reload": "reload, 200 servers of which one has changed",
 }
 """What `--only` takes, and the table's headings, in its order."""
 
@@ -56,6 +57,7 @@ _OTHERS: Final = {
     "session.kib": Figure("over a bare uvicorn connection", "KiB", 8),
     "operations.added": Figure("CPU added to each call", "µs", 5.0),
     "operations.bare": Figure("CPU of each call without", "µs"),
+    "reload.one": Figure("demand to answer; beside it a restart", "s", 0.5),
     "session.bare": Figure("a bare uvicorn connection", "KiB"),
 }
 
