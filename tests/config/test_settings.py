@@ -241,3 +241,21 @@ def test_the_nearest_word_is_the_one_with_the_same_letters_before_one_of_the_sam
     assert nearest("agrs", ["tags", "args"]) == "args"
     assert nearest("Requesttimeout", ["requestTimeout", "timeout"]) == "requestTimeout"
     assert nearest("zzz", ["tags", "args"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("10m", 10 * 1024**2), ("64K", 65536), ("1g", 1024**3), ("2048", 2048)]
+)
+def test_a_number_of_bytes_may_have_a_unit_in_every_place(text: str, size: int) -> None:
+    assert resolve({"ONE_MCP_LOG_MAX_SIZE": text}).log_max_size == size
+    if not text.isdigit():
+        assert resolve({}, {}, in_file(log_max_size=text)).log_max_size == size
+
+
+@pytest.mark.parametrize("text", ["10mb", "m", "-1k", "1.5m", "9999999999999g", "10 m"])
+def test_what_is_no_number_of_bytes_is_refused(text: str) -> None:
+    assert len(problems({"ONE_MCP_LOG_MAX_SIZE": text})) == 1
+
+
+def test_other_numbers_have_no_unit() -> None:
+    assert len(problems({"ONE_MCP_PORT": "3k"})) == 1

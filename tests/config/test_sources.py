@@ -113,3 +113,26 @@ def test_what_is_wrong_is_told_with_its_own_file(tmp_path: Path) -> None:
         ("mcp.dev.json", 2, "mcpServers.a.comand"),
         ("mcp.dev.json", 2, "prot"),
     ]
+
+
+@pytest.mark.parametrize("home", ["1mcp", "onemcp"])
+def test_the_settings_of_1mcp_are_read_where_they_can_only_be_ours(tmp_path: Path, home: str) -> None:
+    for name in (home, "site"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mcp.json").write_text('{"mcpServers": {}, "port": 4000}')
+        (tmp_path / name / "config.toml").write_text('port = 5000\n[logging]\nmaxSize = "10m"\n')
+    found = load(tmp_path / home / "mcp.json", {})
+    assert {key: value.value for key, value in found.settings.items()} == {
+        "port": 4000,
+        "logging.maxSize": "10m",
+    }
+    assert names(tmp_path / home / "mcp.json") == ["config.toml", "mcp.json"]
+    assert names(tmp_path / "site" / "mcp.json") == ["mcp.json"]
+
+
+def test_what_is_not_understood_in_them_is_refused_and_switches_nothing_off(tmp_path: Path) -> None:
+    (tmp_path / "1mcp").mkdir()
+    (tmp_path / "1mcp" / "mcp.json").write_text('{"mcpServers": {}}')
+    (tmp_path / "1mcp" / "config.toml").write_text("[auth]\nenabled = true\n")
+    with pytest.raises(ConfigError, match=r"config\.toml:1:\d+: auth: unknown key"):
+        load(tmp_path / "1mcp" / "mcp.json", {})

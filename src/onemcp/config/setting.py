@@ -14,6 +14,8 @@ PREFIX: Final = "ONE_MCP_"
 _MOST: Final = 2**53
 """Above this a float no longer tells whole numbers apart."""
 _SHOWN: Final = 60
+_SIZE: Final = re.compile(r"[0-9]{1,15}[kmgKMG]")
+_UNITS: Final = {"k": 1024, "m": 1024**2, "g": 1024**3}
 _BOOLEANS: Final = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
     **dict.fromkeys(("false", "0", "no", "off"), False),
@@ -91,7 +93,8 @@ class Setting:
                 if self.high == _MOST
                 else f" from {_plain(self.low)} to {_plain(self.high)}"
             )
-            return self.kind + bounds
+            sizes = ", or one of units as 10m" if self.unit == "bytes" else ""
+            return self.kind + bounds + sizes
         return "a text that is not empty" if self.kind is Kind.TEXT else self.kind
 
     def from_text(self, text: str) -> object:
@@ -101,6 +104,8 @@ class Setting:
             ValueError: it means none.
         """
         text = text.strip()
+        if self._is_size(text):
+            return self._bounded(_size(text))
         if self.kind is Kind.BOOLEAN:
             if text.lower() not in _BOOLEANS:
                 raise ValueError
@@ -123,6 +128,8 @@ class Setting:
             if not isinstance(value, bool):
                 raise ValueError
             return value
+        if isinstance(value, str) and self._is_size(value):
+            return self._bounded(_size(value))
         if self.kind in _NUMBERS:
             return self._bounded(value)
         if self.kind is Kind.LIST:
@@ -138,6 +145,10 @@ class Setting:
         shown = value if isinstance(value, str) and value.isalnum() else json.dumps(value, default=str)
         short = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."
         return f"{short} is not {self.accepts}"
+
+    def _is_size(self, text: str) -> bool:
+        """Whether it is a number of bytes with a unit behind it."""
+        return self.unit == "bytes" and _SIZE.fullmatch(text) is not None
 
     def _bounded(self, value: object) -> int | float:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -161,6 +172,11 @@ class Setting:
         if pattern is not None and value and not pattern.fullmatch(value):
             raise ValueError
         return value.lower() if self.kind is Kind.CHOICE else value
+
+
+def _size(text: str) -> int:
+    """The bytes that a text like `10m` means."""
+    return int(text[:-1]) * _UNITS[text[-1].lower()]
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
