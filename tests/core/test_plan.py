@@ -1,6 +1,7 @@
 """The reload plan."""
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +30,8 @@ VARIANTS = (
     replace(SPEC, restart=RestartPolicy(enabled=False)),
     replace(SPEC, disabled_tools=frozenset("t"), tags=frozenset("x")),
     replace(SPEC, transport=None, fault=Problem("no command")),
+    replace(SPEC, withheld=frozenset({"sampling"})),
+    replace(SPEC, withheld=frozenset({"roots"})),
 )
 SPECS = st.builds(
     lambda name, variant: replace(variant, name=name), st.sampled_from("abcdef"), st.sampled_from(VARIANTS)
@@ -112,7 +115,7 @@ def test_what_makes_another_connection_replaces_it() -> None:
 
 
 def test_differences_are_told_as_the_keys_of_the_file() -> None:
-    def differ(**values: object) -> tuple[str, ...]:
+    def differ(**values: Any) -> tuple[str, ...]:
         return differences(SPEC, replace(SPEC, **values))
 
     assert differ() == ()
@@ -123,6 +126,7 @@ def test_differences_are_told_as_the_keys_of_the_file() -> None:
     assert differ(partitioning=Partitioning(Isolation.SESSION)) == ("isolation",)
     assert differ(roots=Roots()) == ("roots",)
     assert differ(fault=Problem("no command")) == ("fault",)
+    assert differ(withheld=frozenset({"sampling"})) == ("features",)
     assert differ(disabled_tools=frozenset("t"), request_timeout=1.0) == ("disabledTools", "requestTimeout")
 
 

@@ -10,6 +10,7 @@ from tests.gateway.conftest import Running
 from tests.support.channels import IDENTITY, Upstreams, handshake, resources, spec, stateless, until
 
 from onemcp.core.access import View
+from onemcp.core.features import Features
 from onemcp.core.tags import simple
 from onemcp.errors import RpcError
 from onemcp.gateway.context import CallContext
@@ -117,6 +118,24 @@ async def test_methods_that_the_stateless_era_does_not_have_are_not_found(
         with pytest.raises(RpcError) as caught:
             await ask(Dispatcher(runtime), method, STATELESS, level="debug")
     assert (caught.value.code, caught.value.status) == (-32601, 404)
+
+
+@pytest.mark.parametrize("ctx", [HANDSHAKE, STATELESS])
+async def test_completions_that_are_switched_off_are_neither_declared_nor_found(
+    running: Running, ctx: CallContext
+) -> None:
+    script = handshake("x")
+    script["initialize"] = {**script["initialize"], "capabilities": {"tools": {}, "completions": {}}}
+    async with running(Upstreams(a=script), features=Features(completions=False)) as runtime:
+        dispatcher = Dispatcher(runtime)
+        with pytest.raises(RpcError, match="Method not found") as caught:
+            await ask(dispatcher, "completion/complete", ctx, ref={"type": "ref/prompt", "name": "p"})
+        discovered = await ask(dispatcher, "server/discover", STATELESS)
+        alone = CallContext(Era.HANDSHAKE, "2025-11-25", View(), endpoint="a")
+        introduced = [discovered, await hello(dispatcher), await hello(dispatcher, alone)]
+    assert (caught.value.code, caught.value.status) == (-32601, 404)
+    assert all("completions" not in one["capabilities"] for one in introduced)
+    assert all("tools" in one["capabilities"] for one in introduced)
 
 
 async def test_ping_is_answered_without_asking_anybody(running: Running) -> None:

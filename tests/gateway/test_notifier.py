@@ -173,6 +173,14 @@ async def test_closing_lets_readers_finish() -> None:
         assert await stream.next() is None
 
 
+async def test_endpoints_of_single_upstreams_end_alone() -> None:
+    notifier, all_of_them, alone = Notifier(0.0, shows), Stream(View()), Stream(View(), endpoint="a")
+    with notifier.listening(all_of_them), notifier.listening(alone):
+        notifier.end_routes()
+        assert await alone.next() is None
+        assert not all_of_them.has_ended
+
+
 async def test_thirty_upstreams_in_a_burst_cause_a_handful_of_notices(running: Running) -> None:
     upstreams = Upstreams(**{f"s{number}": handshake("t") for number in range(30)})
     async with running(upstreams, settle=False, batch_delay=0.05) as runtime:

@@ -6,7 +6,7 @@ from msgspec import Raw
 
 from onemcp.core.access import View
 from onemcp.gateway.context import CallContext
-from onemcp.gateway.tracing import carry
+from onemcp.gateway.tracing import carry, drop
 from onemcp.wire.envelope import encode
 from onemcp.wire.revisions import LATEST_STATELESS, Era
 
@@ -62,3 +62,22 @@ def test_without_a_trace_nothing_is_touched() -> None:
     params = {"_meta": raw}
     carry(context(), params)
     assert params["_meta"] is raw
+
+
+def test_what_is_dropped_goes_nowhere_and_the_log_still_has_it() -> None:
+    ctx = context(("traceparent", HEADER))
+    meta = {"traceparent": OTHER, "tracestate": "a=1", "baggage": "user=ada", "progressToken": 1}
+    params = {"_meta": Raw(encode(meta))}
+    drop(ctx, params)
+    assert json.loads(bytes(params["_meta"])) == {"progressToken": 1}
+    assert (ctx.trace, ctx.trace_headers) == (HEADER, ())
+
+
+@pytest.mark.parametrize("meta", [b'{ "progressToken":1}', b"{}", b"[]", b"7"])
+def test_where_nothing_is_to_be_dropped_nothing_is_touched(meta: bytes) -> None:
+    raw = Raw(meta)
+    params = {"_meta": raw}
+    drop(context(), params)
+    assert params == {"_meta": raw}
+    drop(context(), none := dict[str, Raw]())
+    assert none == {}

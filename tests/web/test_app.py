@@ -1,10 +1,13 @@
 """Which path and which headers lead where, on a real port."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
-from tests.support.channels import Upstreams, handshake
+from tests.support.channels import Upstreams, handshake, until
 from tests.web.conftest import ACCEPT, Serve, rpc
+
+from onemcp.core.features import Features
 
 pytestmark = pytest.mark.anyio
 
@@ -28,6 +31,36 @@ async def test_only_the_endpoint_and_the_servers_have_a_path(edge: Serve, path: 
             json=rpc("initialize", protocolVersion="2025-11-25", capabilities={}),
         )
         assert answer.status_code == 404
+
+
+async def test_without_routes_of_single_servers_all_but_the_endpoint_is_not_found(edge: Serve) -> None:
+    async with edge(Upstreams(a=handshake("x")), features=Features(single_server_routes=False)) as it:
+        one = await it.post(
+            rpc("initialize", protocolVersion="2025-11-25", capabilities={}), "/servers/a/mcp"
+        )
+        stateless = await it.stateless("tools/list", path="/servers/a/mcp")
+        for answer in (one, stateless):
+            assert answer.status_code == 404
+            assert "features.singleServerRoutes" in answer.json()["error"]["message"]
+        session, _ = await it.initialize()
+        assert len((await it.ask(session, "tools/list"))["result"]["tools"]) == 1
+
+
+async def test_when_they_are_switched_off_their_streams_end_and_their_sessions_are_gone(edge: Serve) -> None:
+    async with edge(Upstreams(a=handshake("x"))) as it:
+        session, _ = await it.initialize(path="/servers/a/mcp")
+        headers = {"accept": "text/event-stream", "mcp-session-id": session}
+        async with asyncio.timeout(10), it.client.stream("GET", "/servers/a/mcp", headers=headers) as stream:
+            assert stream.status_code == 200
+            await until(lambda: len(it.runtime.notifier) == 1)
+            it.runtime.adopt(replace(it.runtime.options, features=Features(single_server_routes=False)))
+            async for _ in stream.aiter_lines():
+                pass
+        gone = await it.post(rpc("tools/list"), "/servers/a/mcp", mcp_session_id=session)
+        assert gone.status_code == 404
+        it.runtime.adopt(replace(it.runtime.options, features=Features()))
+        again = await it.post(rpc("tools/list"), "/servers/a/mcp", mcp_session_id=session)
+        assert len(again.json()["result"]["tools"]) == 1
 
 
 async def test_a_server_is_found_by_any_name_in_percent_encoding(edge: Serve) -> None:

@@ -22,13 +22,13 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def page() -> AsyncIterator[httpx2.AsyncClient]:
+async def page(*, is_on: bool = True) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of a port that has nothing but metrics."""
     async with Runtime(Options(), Upstreams().open, IDENTITY) as runtime:
         with LoopLag() as lag, bind("127.0.0.1", 0) as sock:
-            app = MetricsApp(
-                MetricsPage(Metrics(runtime, MemoryStore(), lag, Meter()), Guard(["gw.example"], []))
-            )
+            metrics = Metrics(runtime, MemoryStore(), lag, Meter())
+            metrics.switch(is_on=is_on)
+            app = MetricsApp(MetricsPage(metrics, Guard(["gw.example"], [])))
             base = f"http://127.0.0.1:{sock.getsockname()[1]}"
             async with serving(app, sock, 1000), httpx2.AsyncClient(base_url=base, timeout=10) as client:
                 yield client
@@ -120,3 +120,11 @@ async def test_there_is_nothing_else_on_the_port() -> None:
     async with page() as client:
         assert (await client.get("/mcp")).status_code == 404
         assert (await client.get("/health")).json()["metrics"] == "/metrics"
+
+
+async def test_switched_off_there_are_none_and_that_is_said() -> None:
+    async with page(is_on=False) as client:
+        answer = await client.get("/metrics")
+        assert answer.status_code == 404
+        assert "features.metrics" in answer.json()["error"]
+        assert (await client.get("/metrics", headers={"host": "evil.example"})).status_code == 403

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from onemcp.wire.capabilities import CAPABILITY, declared_in, lacking, required, words
+from onemcp.wire.capabilities import CAPABILITY, declared_in, lacking, required, without, words
 from onemcp.wire.envelope import encode
 
 FORM: dict[str, Any] = {"message": "?"}
@@ -82,3 +82,15 @@ def test_nonsense_allows_nothing_that_was_not_declared(declared: Any, method: st
 def test_whoever_declares_what_is_required_can_be_asked(method: str, params: Any) -> None:
     needed = required(method, Raw(encode(params)))
     assert missing(json.loads(encode(needed)), method, params) == {}
+
+
+def test_what_is_taken_out_is_gone_and_the_rest_stays_in_its_order() -> None:
+    declared = Raw(b'{"roots":{},"sampling" : {"tools":{}},"x":1}')
+    assert bytes(without(declared, {"roots", "elicitation"})) == b'{"sampling":{"tools":{}},"x":1}'
+    assert without(declared, {"elicitation"}) is declared
+
+
+@given(json_values, st.sets(st.sampled_from(["sampling", "roots", ""])))
+def test_nothing_is_left_of_what_is_taken_out(declared: Any, names: set[str]) -> None:
+    left = declared_in(without(Raw(encode(declared)), names))
+    assert left.keys() == (declared.keys() - names if isinstance(declared, dict) else set())

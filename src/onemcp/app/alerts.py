@@ -33,9 +33,12 @@ async def alerts(parts: Parts, port: int) -> AsyncIterator[dict[tuple[str, str],
         if late >= STALL:
             parts.events.emit(LoopStalled(late))
 
+    def applied(event: Applied) -> None:
+        alerting.adopt(event.document.alerts, is_silent=not event.settings.feature_alerts)
+
     async with Alerting(parts.events, parts.store, servers, _name(port)) as alerting:
-        parts.events.listen(Applied, lambda event: alerting.adopt(event.document.alerts))
-        alerting.adopt(config)
+        parts.events.listen(Applied, applied)
+        alerting.adopt(config, is_silent=not parts.plan.settings.feature_alerts)
         parts.lag.listen(looked)
         yield AlertVerbs(alerting).table()
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from onemcp.app.front import trusted
 from onemcp.app.machine import refuse_faults, refuse_open_bind
-from onemcp.app.options import options
+from onemcp.app.options import features, options
 from onemcp.app.plan import Applied, Plan
 from onemcp.app.secrets import Outcomes, Secrets
 from onemcp.config.change import Change, changes, in_force
@@ -44,6 +44,11 @@ class Candidate:
     draft: Draft = field(repr=False)
     chain: Chain = field(repr=False)
     secrets: Outcomes = field(repr=False)
+
+    @property
+    def specs(self) -> tuple[UpstreamSpec, ...]:
+        """The upstreams that it would put into force, with what is switched off taken into account."""
+        return features(self.settings).applied_to(self.document.specs)
 
 
 class Configuration:
@@ -176,7 +181,7 @@ class Configuration:
 
 def _summary(candidate: Candidate) -> str:
     """What is different, in a few words."""
-    steps = plan(candidate.before, candidate.document.specs)
+    steps = plan(candidate.before, candidate.specs)
     parts = [
         f"{word} {', '.join(spec.name for spec in specs[:_NAMED])}{' and others' if len(specs) > _NAMED else ''}"
         for word, specs in (

@@ -1,6 +1,7 @@
 """From the settings to what the gateway's behaviour depends on."""
 
 from onemcp.config.settings import Settings
+from onemcp.core.features import Features
 from onemcp.core.merge import NamePolicy, Naming
 from onemcp.gateway.runtime import Options
 
@@ -14,4 +15,19 @@ def options(settings: Settings) -> Options:
         call_wait=settings.call_wait / 1000,
         page_size=settings.page_size,
         drain_timeout=settings.drain_timeout / 1000,
+        features=features(settings),
+    )
+
+
+def features(settings: Settings) -> Features:
+    """What is switched on."""
+    return Features(
+        metrics=settings.metrics,
+        alerts=settings.feature_alerts,
+        single_server_routes=settings.feature_single_server_routes,
+        sampling=settings.feature_sampling,
+        elicitation=settings.feature_elicitation,
+        roots=settings.feature_roots,
+        completions=settings.feature_completions,
+        trace_context=settings.feature_trace_context,
     )

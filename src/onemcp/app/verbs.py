@@ -31,7 +31,7 @@ def verbs(configuration: Configuration) -> dict[tuple[str, str], Verb]:
 
 def report(candidate: Candidate) -> dict[str, Any]:
     """What a configuration changes, by name; no value of a server's entry, and no secret, is in it."""
-    steps = plan(candidate.before, candidate.document.specs)
+    steps = plan(candidate.before, candidate.specs)
     before = {spec.name: spec for spec in candidate.before}
     servers: list[dict[str, Any]] = [
         {"name": spec.name, "change": "add", "because": []} for spec in steps.add

@@ -106,6 +106,8 @@ def render_list(answer: Mapping[str, Any]) -> str:
         for one in answer["webhooks"]
     ]
     parts = [_titled(_RAISED, raised) or "nothing is raised", _titled(_WEBHOOKS, webhooks) or "no webhooks"]
+    if answer.get("silent"):
+        parts.append("webhooks are told nothing: features.alerts is off")
     if answer["dead"]:
         parts.append(f"{answer['dead']} alerts were given up; 1mcp alerts history says which")
     return "\n\n".join(parts)

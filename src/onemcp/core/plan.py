@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Final
 
-from onemcp.core.spec import Roots, StdioTransport, UpstreamSpec
+from onemcp.core.spec import Isolation, Roots, StdioTransport, UpstreamSpec
 from onemcp.errors import Problem
 
 
@@ -41,6 +41,7 @@ def plan(old: Sequence[UpstreamSpec], new: Sequence[UpstreamSpec]) -> Plan:
     )
 
 
+_ASKED: Final = frozenset({"sampling", "elicitation", "roots"})
 _OF_POLICY: Final = {
     "enabled": "restartOnExit",
     "first_delay": "restartDelay",
@@ -57,6 +58,7 @@ _KEYS: Final = {
     "connection_timeout": "connectionTimeout",
     "idle_timeout": "idleTimeout",
     "max_connections": "maxConnections",
+    "withheld": "features",
     **_OF_POLICY,
 }
 """What fields are called in the configuration, where that is another name."""
@@ -94,4 +96,11 @@ def _connection(spec: UpstreamSpec) -> UpstreamSpec:
         restart=plain.restart,
         partitioning=plain.partitioning,
         required=plain.required,
+        withheld=spec.withheld & _declarable(spec),
     )
+
+
+def _declarable(spec: UpstreamSpec) -> frozenset[str]:
+    """What the connection would declare: one that many share says nothing of roots unless its entry does."""
+    is_shared = spec.partitioning.isolation is Isolation.SHARED
+    return _ASKED - {"roots"} if spec.roots is None and is_shared else _ASKED

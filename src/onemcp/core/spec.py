@@ -97,6 +97,8 @@ class UpstreamSpec:
     """A pinned MCP revision; empty to find out."""
     required: bool = False
     """Without it the gateway as a whole is unhealthy."""
+    withheld: frozenset[str] = frozenset()
+    """What clients may be able to answer and the upstream may not ask: `sampling`, `elicitation`, `roots`."""
     fault: Problem | None = None
     referred: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)
     """The variables that the entry refers to, and what they held; none of it is to be read in a log."""

@@ -8,6 +8,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from onemcp.errors import RpcError
+from onemcp.gateway import withheld
 from onemcp.gateway.asks import GONE, NO_CLIENT, UNDECLARED, Asked, Respond, not_offered, refusal
 from onemcp.gateway.context import CallContext
 from onemcp.gateway.line import Line, Owner, Source
@@ -201,9 +202,9 @@ class Call(Struct, eq=False):
 
 
 def own_answer(source: Source, envelope: Envelope) -> bytes | None:
-    """The answer to what no client is asked because the gateway knows it."""
+    """The answer to what no client is asked: the gateway knows it, or it is switched off."""
     if isinstance(source, Supervisor):
-        return source.answer(envelope)
+        return source.answer(envelope) or withheld.answer(source.spec, envelope)
     return success(envelope.id, b"{}") if envelope.method == "ping" else None
 
 

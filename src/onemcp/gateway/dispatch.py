@@ -1,7 +1,7 @@
 """The dispatcher: every request that a client can make, by method, whatever edge it came through."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 from typing import Any, Final
 
@@ -12,9 +12,9 @@ from onemcp.gateway.context import CallContext
 from onemcp.gateway.failures import as_rpc_error
 from onemcp.gateway.lists import LISTINGS, Lists
 from onemcp.gateway.meter import BROKEN, CANCELLED, OK, Meter, outcome_of, outcome_of_error
-from onemcp.gateway.relay import NAMED, Relay
+from onemcp.gateway.relay import COMPLETE, NAMED, Relay
 from onemcp.gateway.runtime import Runtime
-from onemcp.gateway.tracing import carry
+from onemcp.gateway.tracing import carry, drop
 from onemcp.upstream.channel import Reply
 from onemcp.upstream.connection import Connection
 from onemcp.upstream.supervisor import Supervisor
@@ -58,14 +58,14 @@ class Dispatcher:
         self._lists = Lists(runtime)
         self._held = not runtime.options.async_loading
         self._handshake: dict[str, Handler] = {
-            "completion/complete": self._relay.complete,
+            COMPLETE: self._relay.complete,
             "ping": self._ping,
             "logging/setLevel": self._set_level,
             "resources/subscribe": self._subscribe,
             "resources/unsubscribe": self._unsubscribe,
         }
         self._stateless: dict[str, Handler] = {
-            "completion/complete": self._relay.complete,
+            COMPLETE: self._relay.complete,
             "server/discover": self._discover,
         }
 
@@ -100,7 +100,7 @@ class Dispatcher:
         if params is None:
             params = open_object(envelope.params)
         if ctx.trace or "_meta" in params:
-            carry(ctx, params)
+            (carry if self._runtime.options.features.trace_context else drop)(ctx, params)
         if method in NAMED:
             return self._relay.forward(ctx, method, params)
         return self._answer_itself(ctx, method, params)
@@ -115,7 +115,7 @@ class Dispatcher:
                 await self._solo(ctx)
             return Reply(self._lists.answer(ctx, listing, params), ABSENT)
         handler = (self._stateless if ctx.era is Era.STATELESS else self._handshake).get(method)
-        if handler is None:
+        if handler is None or (method == COMPLETE and not self._runtime.options.features.completions):
             raise RpcError(METHOD_NOT_FOUND, f"Method not found: {method}", status=404)
         return await handler(ctx, params)
 
@@ -173,18 +173,23 @@ class Dispatcher:
         if ctx.endpoint:
             connection = await self._solo(ctx)
             introduction: dict[str, Any] = {
-                "capabilities": _mirrored(connection),
+                "capabilities": _mirrored(connection, self._capabilities()),
                 "serverInfo": connection.server_info
                 if connection.server_info != _EMPTY
                 else self._own_info(),
             }
             instructions = connection.instructions
         else:
-            introduction = {"capabilities": _CAPABILITIES, "serverInfo": self._own_info()}
+            introduction = {"capabilities": self._capabilities(), "serverInfo": self._own_info()}
             instructions = self._instructions(ctx)
         if instructions:
             introduction["instructions"] = instructions
         return introduction
+
+    def _capabilities(self) -> Mapping[str, object]:
+        if self._runtime.options.features.completions:
+            return _CAPABILITIES
+        return {name: value for name, value in _CAPABILITIES.items() if name != "completions"}
 
     def _own_info(self) -> dict[str, str]:
         identity = self._runtime.identity
@@ -266,10 +271,10 @@ def _named_in(error: RpcError) -> str:
     return str(error.data.get("server", "")) if isinstance(error.data, dict) else ""
 
 
-def _mirrored(connection: Connection) -> dict[str, object]:
+def _mirrored(connection: Connection, ours: Mapping[str, object]) -> dict[str, object]:
     """What is declared for one upstream alone: of ours what it has declared itself."""
     capabilities: dict[str, object] = {
-        name: value for name, value in _CAPABILITIES.items() if name in connection.capabilities
+        name: value for name, value in ours.items() if name in connection.capabilities
     }
     if "resources" in capabilities and not offers_subscriptions(connection):
         capabilities["resources"] = {"listChanged": True}

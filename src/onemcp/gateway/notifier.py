@@ -115,6 +115,12 @@ class Notifier:
             return list(stream.kinds)
         return self._visible_kinds(stream, list(self._log)[-missed:]) if missed else []
 
+    def end_routes(self) -> None:
+        """End the streams at endpoints of single upstreams, which are served no longer."""
+        for stream in self._streams:
+            if stream.endpoint:
+                stream.end()
+
     def close(self) -> None:
         """End all streams, politely: each reader gets what is queued."""
         if self._timer is not None:

@@ -87,7 +87,8 @@ class Owned:
     def roots_changed(self, session: Session) -> None:
         """A client has other roots now: the upstreams that it has connections of its own to are told."""
         for supervisor in self._partitions.of(_key(session)):
-            if supervisor.spec.roots is None or not supervisor.spec.roots.given:
+            spec = supervisor.spec
+            if (spec.roots is None or not spec.roots.given) and "roots" not in spec.withheld:
                 supervisor.tell(ROOTS_CHANGED)
 
     def catalog(self, ctx: CallContext) -> Catalog | None:

@@ -13,8 +13,9 @@ from msgspec import Raw
 from onemcp.core.catalog import Route
 from onemcp.core.merge import relisted
 from onemcp.core.offering import Listing
-from onemcp.core.spec import Isolation
+from onemcp.core.spec import Isolation, UpstreamSpec
 from onemcp.errors import Reason, RpcError, UpstreamError
+from onemcp.gateway import withheld
 from onemcp.gateway.asks import NOT_DURING_COMPLETION, missing_capability
 from onemcp.gateway.call import LONGEST, TOKEN, Call
 from onemcp.gateway.context import CallContext
@@ -197,6 +198,8 @@ class Relay:
         spec = supervisor.spec
         era = connection.era
         adapt_params(params, ctx.era, era, connection.own_meta or {}, ctx.log_level)
+        if spec.withheld and era is _STATELESS:
+            withheld.undeclare(params, spec)
         headers: tuple[tuple[str, str], ...] = ()
         if route.headers and era is _STATELESS:
             headers = param_values(route.headers, params.get("arguments", _NO_ARGUMENTS))
@@ -222,8 +225,8 @@ class Relay:
             backchannel.end(call)
             raise
         backchannel.end(call)
-        if call.lacking is not None and reply.error is not ABSENT:
-            raise missing_capability(call.lacking)
+        if call.lacking is not None or spec.withheld:
+            _check_asked(call, spec, reply)
         return reply
 
     def _adapted(
@@ -252,6 +255,13 @@ def _check_param_headers(route: Route, arguments: Raw, headers: Mapping[bytes, b
     objection = check_params(route.headers, arguments, given)
     if objection:
         raise RpcError(HEADER_MISMATCH, objection, status=400)
+
+
+def _check_asked(call: Call, spec: UpstreamSpec, reply: Reply) -> None:
+    """Pass an answer that failed for no question which its client cannot be asked."""
+    if call.lacking is not None and reply.error is not ABSENT:
+        raise missing_capability(call.lacking)
+    withheld.check(spec, reply)
 
 
 def _subject(ctx: CallContext, method: str, params: dict[str, Raw], route: Route) -> Subject:

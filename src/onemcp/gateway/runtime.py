@@ -15,6 +15,7 @@ from onemcp.core.access import View
 from onemcp.core.catalog import Catalog
 from onemcp.core.changes import RESOURCE_UPDATED, Kind
 from onemcp.core.events import Events, UpstreamChanged
+from onemcp.core.features import Features
 from onemcp.core.lifecycle import State
 from onemcp.core.merge import VERBATIM, Naming, Shelf, merge
 from onemcp.core.offering import Offering
@@ -54,6 +55,7 @@ class Options:
     page_size: int = 100
     drain_timeout: float = 10.0
     """How long an upstream that the configuration no longer has may take to finish what it was asked."""
+    features: Features = field(default_factory=Features)
 
 
 class Runtime(AbstractAsyncContextManager["Runtime"]):
@@ -124,14 +126,17 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
         return self._specs
 
     def adopt(self, options: Options) -> None:
-        """Behave as these say from now on. Names of tools stay what they were made with."""
+        """Behave as these say from now on, towards upstreams with the next `apply`. Names of tools stay as they are."""
         self.options = replace(options, naming=self.options.naming, async_loading=self.options.async_loading)
         self.notifier.adopt(options.batch_delay)
+        if not options.features.single_server_routes:
+            self.notifier.end_routes()
 
     async def apply(self, specs: Sequence[UpstreamSpec]) -> None:
-        """Make the upstreams what the configuration says; those that did not change are not touched."""
+        """Make the upstreams what configuration and features say; those that did not change are not touched."""
+        specs = self.options.features.applied_to(specs)
         steps = plan(self._specs, specs)
-        self._specs = tuple(specs)
+        self._specs = specs
         for spec in steps.update:
             self._supervisor(spec.name).adopt(spec)
             self.owned.adopt(spec)

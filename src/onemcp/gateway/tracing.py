@@ -2,6 +2,7 @@
 
 In `_meta` it passes as all of `_meta` does. A client that says it in its HTTP headers has it put into `_meta`, where
 every upstream finds it, and into the HTTP headers towards an upstream on HTTP. If both are there, `_meta` counts.
+Switched off, none of it goes anywhere; the log names the trace all the same.
 
 Source: SEP-414; W3C Trace Context.
 """
@@ -11,12 +12,14 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from onemcp.core.trace import TRACEPARENT, is_parent
+from onemcp.core.trace import TRACEPARENT, TRACESTATE, is_parent
 from onemcp.errors import RpcError
 from onemcp.gateway.context import CallContext
 from onemcp.wire.envelope import encode, mentions, open_object
 
 _MENTIONED: Final = b'"traceparent"'
+_CONTEXT: Final = frozenset({TRACEPARENT, TRACESTATE, "baggage"})
+"""The members of `_meta` that are trace context by SEP-414."""
 
 
 def carry(ctx: CallContext, params: dict[str, Raw]) -> None:
@@ -38,6 +41,21 @@ def carry(ctx: CallContext, params: dict[str, Raw]) -> None:
             _put(ctx, params, open_object(meta))
     except RpcError:
         return  # a `_meta` that is no object: whoever has to open it will say so
+
+
+def drop(ctx: CallContext, params: dict[str, Raw]) -> None:
+    """Take the trace context, and the baggage that goes with it, out of what is forwarded."""
+    ctx.trace_headers = ()
+    meta = params.get("_meta")
+    if meta is None:
+        return
+    try:
+        members = open_object(meta)
+    except RpcError:
+        return  # as in `carry`
+    left = {name: value for name, value in members.items() if name not in _CONTEXT}
+    if len(left) < len(members):
+        params["_meta"] = Raw(encode(left))
 
 
 def _put(ctx: CallContext, params: dict[str, Raw], members: dict[str, Raw]) -> None:

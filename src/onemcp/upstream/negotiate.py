@@ -15,6 +15,7 @@ from onemcp.errors import Reason, RpcError, UpstreamError
 from onemcp.upstream.channel import Channel, Reply, Request
 from onemcp.upstream.connection import Connection, upstream_says
 from onemcp.upstream.status import HttpStatusError
+from onemcp.wire.capabilities import without
 from onemcp.wire.envelope import ABSENT, METHOD_NOT_FOUND, encode, open_object
 from onemcp.wire.revisions import ERAS, HANDSHAKE_REVISIONS, LATEST_HANDSHAKE, STATELESS_REVISIONS, Era
 from onemcp.wire.translate import stateless_meta
@@ -35,12 +36,14 @@ WITH_ROOTS: Final = Raw(b'{"sampling":{},"elicitation":{"form":{},"url":{}},"roo
 def declared(spec: UpstreamSpec, client: Raw | None = None) -> Raw:
     """The client capabilities to declare to an upstream.
 
-    Those of everybody, or, on a connection of its own, of the one `client` (its capabilities as it declared them).
+    Those of everybody, or, on a connection of its own, of the one `client` (its capabilities as it declared them);
+    nothing that is withheld.
     """
     if client is None:
-        return WITH_ROOTS if spec.roots is not None else ALL
+        whole = WITH_ROOTS if spec.roots is not None else ALL
+        return without(whole, spec.withheld) if spec.withheld else whole
     theirs = open_object(client)
-    relayed = {name: theirs[name] for name in _RELAYED if name in theirs}
+    relayed = {name: theirs[name] for name in _RELAYED if name in theirs and name not in spec.withheld}
     if spec.roots is not None and spec.roots.given:
         relayed["roots"] = Raw(b"{}")
     return Raw(encode(relayed))

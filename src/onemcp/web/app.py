@@ -36,7 +36,7 @@ class WebApp:
     def __init__(
         self, mcp: McpEndpoint, guard: Guard, health: HealthPages, metrics: MetricsPage | None = None
     ) -> None:
-        """`metrics` is None where they are off, or on another port."""
+        """`metrics` is None where they are on another port."""
         self._mcp = mcp
         self._guard = guard
         self._health = health

@@ -29,6 +29,9 @@ _log = logging.getLogger("onemcp.web")
 _HANDSHAKE: Final = frozenset(revision.encode() for revision in HANDSHAKE_REVISIONS)
 _REMEMBERED: Final = 256
 _LONG: Final = 1024
+_ONLY_ALL: Final = (
+    "servers have no endpoints of their own here (features.singleServerRoutes is off): /mcp has all of them"
+)
 
 
 class McpEndpoint:
@@ -43,6 +46,7 @@ class McpEndpoint:
         drain: Drain | None = None,
     ) -> None:
         """`drain` hears what is under way, and says when nothing new is taken."""
+        self._runtime = runtime
         self._slow = slow
         self._drain = drain = drain or Drain()
         self._narrowings = Narrowings()
@@ -54,6 +58,9 @@ class McpEndpoint:
 
     def __call__(self, request: Request, response: Response, endpoint: str) -> Awaitable[None] | None:
         """Answer one request, at once or by what is returned; never raises for what a client sent."""
+        if endpoint and not self._runtime.options.features.single_server_routes:
+            refuse(response, 404, _ONLY_ALL)
+            return None
         narrowing = self._narrowings.of(request.query)
         if narrowing.objection:
             refuse(response, 400, narrowing.objection)

@@ -34,6 +34,8 @@ class MetricsPage:
             objection = self._guard.objection(host, origin)
         if objection:
             answer_json(response, 403, {"error": objection})
+        elif not self._metrics.is_on:
+            answer_json(response, 404, {"error": "there are no metrics: features.metrics is off"})
         elif request.method not in ("GET", "HEAD"):
             response.send(405, b"", b"allow: GET, HEAD\r\n")
         else:

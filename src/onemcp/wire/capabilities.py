@@ -4,14 +4,14 @@ Source: client features (2025-11-25; 2026-07-28 as `clientCapabilities`): elicit
 alone, and sampling with tools has a capability of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
 from msgspec import Raw
 
 from onemcp.errors import RpcError
-from onemcp.wire.envelope import ABSENT, open_object
+from onemcp.wire.envelope import ABSENT, encode, open_object
 
 CAPABILITY: Final = {
     "sampling/createMessage": "sampling",
@@ -49,6 +49,13 @@ def words(capabilities: Required) -> str:
     return ", ".join(
         f"{name}.{part}" if part else name for name, parts in capabilities.items() for part in parts or ("",)
     )
+
+
+def without(capabilities: Raw, names: Collection[str]) -> Raw:
+    """The same capabilities less these; as they are if none of them is declared."""
+    members = _opened(capabilities)
+    left = {name: value for name, value in members.items() if name not in names}
+    return Raw(encode(left)) if len(left) < len(members) else capabilities
 
 
 def declared_in(capabilities: Raw) -> dict[str, Raw]:

@@ -267,3 +267,48 @@ async def test_the_verbs_have_the_history_and_how_webhooks_are() -> None:
         "waiting": 0,
         "error": "",
     }
+
+
+def silence(alerting: Alerting, *, is_on: bool) -> None:
+    alerting.adopt(alerting.config, is_silent=is_on)
+
+
+async def test_in_silence_conditions_are_followed_and_at_its_end_what_is_news_is_told() -> None:
+    world = World()
+    async with world.process() as alerting:
+        world.move(State.BACKOFF, name="before")
+        await until(lambda: len(world.got) == 1)
+        silence(alerting, is_on=True)
+        for name in ("during", "passing"):
+            world.move(State.BACKOFF, name=name)
+        for name in ("before", "passing"):
+            world.move(State.READY, name=name)
+        world.servers = [(UpstreamSpec("during", None), State.BACKOFF)]
+        world.events.emit(InstanceStarted("http://h/mcp"))
+        await until(lambda: len(alerting.outbox.history(10)) == 6)
+        active = AlertVerbs(alerting).active()
+        assert (active["silent"], [one["subject"] for one in active["raised"]]) == (True, ["during"])
+        assert len(world.got) == 1
+        silence(alerting, is_on=False)
+        await until(lambda: len(world.got) == 3)
+        assert not AlertVerbs(alerting).active()["silent"]
+        world.move(State.READY, name="during")
+        await until(lambda: len(world.got) == 4)
+    assert [(one["kind"], one["subject"]) for one in world.got] == [
+        ("server_down", "before"),
+        ("server_down", "during"),
+        ("server_recovered", "before"),
+        ("server_recovered", "during"),
+    ]
+
+
+async def test_a_silence_goes_on_over_a_restart_and_what_was_held_is_told_by_whoever_ends_it() -> None:
+    world = World()
+    async with world.process() as alerting:
+        silence(alerting, is_on=True)
+        world.move(State.BACKOFF)
+        await until(lambda: len(alerting.outbox.history(10)) == 1)
+    assert world.got == []
+    async with world.process():
+        await until(lambda: len(world.got) == 1)
+    assert world.told == [("server_down", "raised")]

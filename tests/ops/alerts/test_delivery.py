@@ -155,3 +155,18 @@ async def test_what_is_too_old_is_given_up_without_an_attempt() -> None:
         await until(lambda: delivery.delivered == 1)
     assert setup.taken == ["2"]
     assert setup.outbox.dead == 1
+
+
+async def test_while_it_is_silent_nothing_is_sent_and_nothing_grows_old() -> None:
+    setup = Setup()
+    await setup.add(1)
+    async with setup.running() as delivery:
+        delivery.is_silent = True
+        setup.now += GIVE_UP + 1
+        await setup.add(2)
+        await delivery.at_rest()
+        assert (setup.got, setup.outbox.dead) == ([], 0)
+        delivery.is_silent = False
+        await delivery.at_rest()
+        await until(lambda: delivery.delivered == 1)
+    assert (setup.taken, setup.outbox.dead) == (["2"], 1)

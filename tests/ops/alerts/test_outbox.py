@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from onemcp.ops.alerts.alert import Alert, make_test
-from onemcp.ops.alerts.outbox import MAX_DEAD, MAX_HISTORY, MAX_PENDING, Outbox
+from onemcp.ops.alerts.outbox import GIVE_UP, MAX_DEAD, MAX_HISTORY, MAX_PENDING, Outbox
 from onemcp.store.memory import MemoryStore
 from onemcp.store.sqlite import SqliteStore
 
@@ -106,3 +106,62 @@ async def test_while_the_store_fails_memory_does(broken: SqliteStore) -> None:
     await outbox.delivered(pending, NOW)
     assert list(outbox.waiting("a")) == []
     assert len(outbox.history(5)) == 1
+
+
+def told(number: int, status: str, kind: str = "server_down", subject: str = "git") -> Alert:
+    return replace(
+        alert(number),
+        kind=kind,
+        status=status,
+        subject=subject,
+        key=f"server_down/{subject}",
+        severity="critical",
+    )
+
+
+def waiting(outbox: Outbox) -> list[tuple[str, str]]:
+    return [(one.alert.id[-1], one.alert.status) for one in outbox.waiting("a")]
+
+
+@pytest.mark.parametrize(
+    ("before", "meanwhile", "left"),
+    [
+        ([], ["raised"], [("1", "raised")]),
+        ([], ["raised", "cleared"], []),
+        ([], ["raised", "cleared", "raised"], [("3", "raised")]),
+        ([], ["cleared"], [("1", "cleared")]),
+        ([], ["cleared", "raised"], [("1", "cleared"), ("2", "raised")]),
+        ([], ["cleared", "raised", "cleared"], [("1", "cleared")]),
+        (["raised"], ["cleared"], [("0", "raised"), ("1", "cleared")]),
+    ],
+)
+async def test_what_is_held_is_what_will_be_news(
+    store: MemoryStore, before: list[str], meanwhile: list[str], left: list[tuple[str, str]]
+) -> None:
+    outbox = Outbox(store)
+    for status in before:  # which may have been sent already, and arrived
+        await outbox.add(told(0, status), ["a"])
+    for number, status in enumerate(meanwhile, 1):
+        await outbox.hold(told(number, status), ["a"])
+        await outbox.hold(told(number + 4, "raised", subject="other"), [])
+    assert waiting(outbox) == waiting(await reopened(store)) == left
+    assert len(outbox.history(50)) == len(before) + 2 * len(meanwhile)
+
+
+async def test_of_what_has_nothing_to_clear_nothing_is_held(store: MemoryStore) -> None:
+    outbox = Outbox(store)
+    await outbox.hold(replace(alert(), kind="instance_started"), ["a"])
+    await outbox.hold(told(1, "cleared", "server_recovered"), ["a"])
+    assert waiting(outbox) == [("1", "cleared")]
+
+
+async def test_what_is_released_is_as_good_as_new_also_in_the_next_process(store: MemoryStore) -> None:
+    outbox = Outbox(store)
+    await outbox.hold(told(1, "raised"), ["a"])
+    (held,) = (await reopened(store, NOW + 3 * GIVE_UP)).waiting("a")
+    assert held.is_held
+    await outbox.release(NOW + 3 * GIVE_UP)
+    for each in (outbox, await reopened(store, NOW + 3 * GIVE_UP)):
+        (pending,) = each.waiting("a")
+        assert not pending.is_held
+        assert pending.age(NOW + 3 * GIVE_UP + 5) == 5

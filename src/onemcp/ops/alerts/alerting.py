@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Final, Self, TypeAlias
@@ -25,7 +25,7 @@ from onemcp.core.events import (
 )
 from onemcp.core.lifecycle import State
 from onemcp.core.spec import UpstreamSpec
-from onemcp.ops.alerts.alert import make, told
+from onemcp.ops.alerts.alert import Alert, make, told
 from onemcp.ops.alerts.delivery import Delivery
 from onemcp.ops.alerts.memory import AlertMemory
 from onemcp.ops.alerts.outbox import Outbox
@@ -58,6 +58,8 @@ class Alerting(AbstractAsyncContextManager["Alerting"]):
         self._servers = servers
         self.gateway = gateway
         self.config = AlertsConfig()
+        self.is_silent = False
+        """Webhooks are told nothing; conditions are followed all the same."""
         self.conditions = Conditions()
         self.outbox = Outbox(store)
         self._memory = AlertMemory(store)
@@ -126,8 +128,16 @@ class Alerting(AbstractAsyncContextManager["Alerting"]):
             if webhook.id in self._deliveries
         ]
 
-    def adopt(self, config: AlertsConfig) -> None:
-        """Go by these rules at once, and tell these webhooks soon."""
+    def adopt(self, config: AlertsConfig, *, is_silent: bool = False) -> None:
+        """Go by these rules at once, and tell these webhooks soon; or nobody, from now on.
+
+        At the end of a silence they are told what is raised by then and was not before, and what is over that was.
+        """
+        if is_silent and not self.is_silent:
+            _log.warning("webhooks are told nothing while features.alerts is off")
+            for delivery, _ in self._deliveries.values():
+                delivery.is_silent = True
+        self.is_silent = is_silent
         self._notices += self.conditions.adopt(config.rules, self.now())
         self._adopting = config
         self._wake.set()
@@ -142,14 +152,19 @@ class Alerting(AbstractAsyncContextManager["Alerting"]):
                 del self._deliveries[key]
         for key, webhook in wanted.items():
             if key not in self._deliveries:
-                delivery = Delivery(webhook, self.outbox, self.now)
+                delivery = Delivery(webhook, self.outbox, self.now, is_silent=True)
                 self._deliveries[key] = (delivery, asyncio.create_task(delivery.run(), name="webhook"))
         for alert in self.outbox.unfinished:
-            await self.outbox.add(alert, self._wanting(alert.kind, Severity(alert.severity)))
+            await self._queue(alert, self._wanting(alert.kind, Severity(alert.severity)))
         self.outbox.unfinished = []
         for key in set(self.outbox.webhooks()) - set(wanted):
             for pending in list(self.outbox.waiting(key)):
                 await self.outbox.bury(pending, "is not in the configuration any more", self.now())
+        if not self.is_silent:
+            await self.outbox.release(self.now())
+            for delivery in self.deliveries:
+                delivery.is_silent = False
+                delivery.wake()
 
     def _take(self, event: object) -> None:
         """An event that is not about one server; after some of them all servers are looked at."""
@@ -212,7 +227,7 @@ class Alerting(AbstractAsyncContextManager["Alerting"]):
         condition = FOLLOWS.get(notice.kind, notice.kind)
         alert = make(notice, condition, self.config.runbooks, self.gateway)
         wanted = self._wanting(notice.kind, notice.severity)
-        level = _level(alert.status, alert.severity, is_sent=bool(wanted))
+        level = _level(alert.status, alert.severity, is_sent=bool(wanted) and not self.is_silent)
         _log.log(
             level,
             "alert %s %s: %s",
@@ -220,10 +235,16 @@ class Alerting(AbstractAsyncContextManager["Alerting"]):
             alert.status,
             notice.summary or ALERT_KINDS[notice.kind].meaning,
         )
-        await self.outbox.add(alert, wanted)
+        await self._queue(alert, wanted)
         for webhook in wanted:
             if webhook in self._deliveries:
                 self._deliveries[webhook][0].wake()
+
+    async def _queue(self, alert: Alert, webhooks: Sequence[str]) -> None:
+        if self.is_silent:
+            await self.outbox.hold(alert, webhooks)
+        else:
+            await self.outbox.add(alert, webhooks)
 
     def _wanting(self, kind: str, severity: Severity) -> list[str]:
         """The ids of the webhooks that get such an alert."""

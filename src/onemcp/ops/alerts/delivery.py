@@ -42,6 +42,8 @@ class Delivery:
     """Failed attempts in a row."""
     error: str = ""
     """Why the last attempt failed; empty if it did not."""
+    is_silent: bool = False
+    """Nothing is sent, and nothing that waits grows old; `wake` after a change."""
     _due: float = 0.0
     _refused: dict[str, _Refused] = field(default_factory=dict)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,7 +76,7 @@ class Delivery:
 
     def _next(self, now: float) -> Pending | None:
         """The oldest alert whose turn it is."""
-        if now < self._due:
+        if self.is_silent or now < self._due:
             return None
         ready = (pending for pending in self.outbox.waiting(self.webhook.id) if self._due_of(pending) <= now)
         return next(ready, None)
@@ -116,15 +118,15 @@ class Delivery:
 
     async def _bury_old(self, now: float) -> None:
         for pending in list(self.outbox.waiting(self.webhook.id)):
-            if now - pending.alert.at < GIVE_UP:
-                break
-            self._refused.pop(pending.key, None)
-            await self.outbox.bury(pending, self.error or "did not take it in time", now)
+            if pending.age(now) >= GIVE_UP and not self.is_silent:
+                self._refused.pop(pending.key, None)
+                await self.outbox.bury(pending, self.error or "did not take it in time", now)
 
     async def _rest(self, now: float) -> None:
         """Until there is something to do, or an hour has passed: alerts grow old."""
         self._resting.set()
-        waiting = [max(self._due, self._due_of(pending)) for pending in self.outbox.waiting(self.webhook.id)]
+        queue = self.outbox.waiting(self.webhook.id) if not self.is_silent else ()
+        waiting = [max(self._due, self._due_of(pending)) for pending in queue]
         seconds = max(0.01, min([moment - now for moment in waiting], default=3600.0))
         try:
             async with asyncio.timeout(seconds):

@@ -5,12 +5,14 @@ the store's own failure among them) are delivered from memory all the same.
 """
 
 import logging
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
 
+from onemcp.core.alerts import Turn
+from onemcp.core.events import ALERT_KINDS, Nature
 from onemcp.errors import StoreError
 from onemcp.ops.alerts.alert import Alert
 from onemcp.store.base import Entries
@@ -38,11 +40,19 @@ class Pending:
     alert: Alert
     webhook: str
     """Its id."""
+    is_held: bool = False
+    """It was added while nobody was told anything, and was never sent."""
+    sendable_at: float = 0.0
+    """When it may be sent at the earliest, if that is after it was made."""
 
     @property
     def key(self) -> str:
         """Under which it is kept; in the order of time."""
         return f"{_PENDING}{self.alert.id}/{self.webhook}"
+
+    def age(self, now: float) -> float:
+        """Seconds for which it could have been delivered."""
+        return now - max(self.alert.at, self.sendable_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +130,49 @@ class Outbox:
 
         It is sent when all of it is in the store, so that the next process sends none of it under another id.
         """
-        added = [Pending(alert, webhook) for webhook in webhooks]
+        await self._add(alert, [Pending(alert, webhook) for webhook in webhooks])
+
+    async def hold(self, alert: Alert, webhooks: Collection[str]) -> None:
+        """Remember an alert while nobody is told anything, and queue what will still be news after that.
+
+        What has nothing to clear is news only while it happens; what is over before anybody heard of it never is.
+        """
+        kind = ALERT_KINDS.get(alert.kind)
+        if alert.status == Turn.RAISED and (kind is None or kind.nature is Nature.MOMENT):
+            await self._add(alert, [])
+            return
+        added = []
+        for webhook in webhooks:
+            stale = [
+                one for one in self.waiting(webhook) if one.is_held and _is_raise_of(one.alert, alert.key)
+            ]
+            for pending in stale:
+                await self.delivered(pending, alert.at)
+            if alert.status == Turn.RAISED or not stale:
+                added.append(Pending(alert, webhook, is_held=True))
+        await self._add(alert, added)
+
+    async def release(self, now: float) -> None:
+        """What was held may be sent, and has all its time before it."""
+        for queue in self._pending.values():
+            for key, pending in list(queue.items()):
+                if pending.is_held:
+                    queue[key] = replace(pending, is_held=False, sendable_at=now)
+                    await self._keep(queue[key], now)
+
+    async def _add(self, alert: Alert, added: Sequence[Pending]) -> None:
         for pending in added:
-            await self._put(pending.key, msgspec.to_builtins(pending), alert.at + 2 * GIVE_UP, alert.at)
+            await self._keep(pending, alert.at)
         await self._remember(self._history, alert.id, alert.document(), alert.at)
         for pending in added:
             queue = self._pending.setdefault(pending.webhook, {})
             queue[pending.key] = pending
             if len(queue) > MAX_PENDING:
                 await self.bury(next(iter(queue.values())), "too many alerts wait for it", alert.at)
+
+    async def _keep(self, pending: Pending, now: float) -> None:
+        lifetime = KEEP if pending.is_held else 2 * GIVE_UP
+        await self._put(pending.key, msgspec.to_builtins(pending), now + lifetime, now)
 
     async def delivered(self, pending: Pending, now: float) -> None:
         """It has arrived."""
@@ -172,3 +216,7 @@ class Outbox:
             await self._store.delete(key, now)
         except StoreError as error:
             _log.warning("an alert may be sent again after a restart: %s", error)
+
+
+def _is_raise_of(alert: Alert, key: str) -> bool:
+    return alert.key == key and alert.status == Turn.RAISED

@@ -55,6 +55,7 @@ class AlertVerbs:
                 for kind, subject, track in alerting.conditions
                 if track.is_raised
             ],
+            "silent": alerting.is_silent,
             "webhooks": [self._about(delivery) for delivery in alerting.deliveries],
             "dead": alerting.outbox.dead,
         }

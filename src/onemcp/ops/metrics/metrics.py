@@ -61,6 +61,13 @@ class Metrics:
         """How many sessions there are; set by the edge that has some."""
         self.probes: Probes | None = None
         """What `/health` says; set where there is such a page."""
+        self.is_on = True
+        """Whether there is anything to tell."""
+
+    def switch(self, *, is_on: bool) -> None:
+        """Count requests from now on, on top of what was counted before, or none."""
+        self.is_on = is_on
+        self._runtime.meter = self._meter if is_on else None
 
     def listen(self, events: Events) -> None:
         """Count what is told as an event."""
