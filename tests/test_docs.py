@@ -13,6 +13,7 @@ import pytest
 from tests.support.guide import DOCS, GUIDE, GUIDE_ZH, examples
 
 from onemcp.config import document, keys
+from onemcp.config.table import TABLE as SETTINGS
 from onemcp.core.health import WORDS, overall
 from onemcp.core.lifecycle import TABLE
 from onemcp.core.tags import TagError, from_query
@@ -47,6 +48,17 @@ def test_the_reference_of_settings_is_up_to_date() -> None:
     script = DOCS / "reference" / "generate.py"
     made = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, timeout=30)
     assert text(DOCS / "reference" / "settings.md") == made.stdout
+
+
+def test_every_setting_is_in_the_reference_with_its_meaning() -> None:
+    lines = text(DOCS / "reference" / "settings.md").splitlines()
+    for row in SETTINGS:
+        (line,) = [line for line in lines if f"| `{row.variable}` |" in line]
+        assert line.endswith(f" {row.help} |")
+        assert row.help.strip()
+        assert (f"`{row.flag}`" in line) is bool(row.flag)
+        assert f"| {row.unit} |" in line or not row.unit
+        assert ("| yes |" in line) is row.reloadable
 
 
 def test_the_layers_of_the_architecture_are_those_that_are_checked() -> None:

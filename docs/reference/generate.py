@@ -18,22 +18,35 @@ A value comes from the environment variable, else from the option, else from the
 default. Where a variable overrides an option that was typed, start-up says so. Lists are separated by commas in
 variables and options and are arrays in the file. Boolean options need no value.
 
-| option | variable | key in the file | value | default | |
-|---|---|---|---|---|---|
+A setting with "yes" under "reload" counts as soon as the file has changed, others count from the next start. A
+setting without an option is secret: other users of the machine could read an option.
+
+| option | variable | key in the file | value | unit | default | reload | |
+|---|---|---|---|---|---|---|---|
 """
 
 
 def row(setting: Setting) -> str:
     """One line of the table."""
-    options = ", ".join(f"`{name}`" for name in (setting.flag, setting.short) if name)
-    key = f"`{setting.key}`" if setting.key else ""
-    return f"| {options} | `{setting.variable}` | {key} | {setting.accepts} | {default(setting)} | {setting.help} |\n"
+    cells = (
+        ", ".join(f"`{name}`" for name in (setting.flag, setting.short) if name),
+        f"`{setting.variable}`",
+        f"`{setting.key}`" if setting.key else "",
+        setting.accepts,
+        setting.unit,
+        default(setting),
+        "yes" if setting.reloadable else "",
+        setting.help,
+    )
+    return f"| {' | '.join(cells)} |\n".replace("|  |", "| |").replace("|  |", "| |")
 
 
 def default(setting: Setting) -> str:
     """The default, as it would be written in the file."""
     if setting.kind is Kind.BOOLEAN:
         return "`true`" if setting.default else "`false`"
+    if isinstance(setting.default, tuple):
+        return f"`{','.join(setting.default)}`" if setting.default else ""
     if isinstance(setting.default, float):
         return f"`{setting.default:g}`"
     return f"`{setting.default}`" if setting.default or setting.default == 0 else ""

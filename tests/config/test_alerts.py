@@ -89,6 +89,11 @@ def test_the_pages_may_be_elsewhere() -> None:
     assert section({"runbooks": "https://wiki/${KEY}/"}).runbooks == "https://wiki/0123456789abcdef"
 
 
+def test_a_secret_among_them_would_be_in_every_alert() -> None:
+    with pytest.raises(ConfigError, match="a secret cannot stand here: every alert shows it"):
+        section({"runbooks": "https://wiki/${SECRET:key}"})
+
+
 def test_every_mistake_is_told_with_its_place_and_no_secret() -> None:
     with pytest.raises(ConfigError) as caught:
         read((GOLDEN / "faulty_alerts.json").read_text(), "mcp.json", {"SHORT": "tiny-secret", "EMPTY": " "})

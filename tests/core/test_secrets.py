@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onemcp.core.secrets import SHORTEST, Redactor, literals_of
+from onemcp.core.secrets import SHORTEST, Redactor, literals_of, masked, masked_arguments, masked_reference
 from onemcp.core.spec import HttpTransport, StdioTransport, UpstreamSpec
 
 SECRET = "plain-looking"
@@ -123,3 +123,28 @@ def test_none_of_them_is_left_in_any_form(literals: list[str], before: str, afte
 @given(st.text(max_size=200))
 def test_without_any_the_text_stays(text: str) -> None:
     assert Redactor([])(text) == text
+
+
+@pytest.mark.parametrize(
+    ("argv", "shown"),
+    [
+        (["--token", "a", "b"], ["--token", "***", "b"]),
+        (["--token"], ["--token"]),
+        (["--token", "--token", "a"], ["--token", "***", "a"]),
+        (["--password=a", "PIN_TOKEN: a"], ["--password=***", "PIN_TOKEN: ***"]),
+        (["http://h/?token=a&b=c"], ["http://h/?token=***&b=c"]),
+        (["--port", "80", "/srv/data"], ["--port", "80", "/srv/data"]),
+        ([], []),
+    ],
+)
+def test_a_command_line_is_shown_without_its_credentials(argv: list[str], shown: list[str]) -> None:
+    assert list(masked_arguments(argv)) == shown
+
+
+def test_what_a_variable_is_called_or_looks_like_decides_whether_it_is_shown() -> None:
+    assert masked("API_KEY", "a") == "***"
+    assert masked("API_KEY", "") == ""
+    assert masked("MODE", "anything-at-all") == "anything-at-all"
+    assert masked("X", "ghp_0123456789abcdef") == "***"
+    assert masked_reference("MODE", "anything-at-all") == "***"
+    assert masked_reference("MODE", "/srv/data") == "/srv/data"

@@ -23,13 +23,13 @@ class Parser(argparse.ArgumentParser):
             prog=f"1mcp {command}", description=description, formatter_class=_Formatter, allow_abbrev=False
         )
 
-    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
-        """The arguments.
+    def parse(self, argv: Sequence[str], *, mixed: bool = False) -> argparse.Namespace:
+        """The arguments; with `mixed` options may stand between those that are none.
 
         Raises:
             CommandError: they mean nothing; exit code 2.
         """
-        args, extra = self.parse_known_args(argv)
+        args, extra = self.parse_known_intermixed_args(argv) if mixed else self.parse_known_args(argv)
         if extra:
             self._refuse(extra[0])
         return args

@@ -28,6 +28,13 @@ COMMANDS: Final = {
     "logs": Command("onemcp.cli.logs", "the last lines of the log, of one server or all; -f goes on"),
     "log-level": Command("onemcp.cli.log_level", "log more or less, for a while"),
     "doctor": Command("onemcp.cli.doctor", "what is wrong, and what to do about it"),
+    "config": Command(
+        "onemcp.cli.config.command", "the configuration: show, check, diff, reload, features, schema"
+    ),
+    "server": Command(
+        "onemcp.cli.server.command",
+        "change the configuration: list, add, edit, enable, disable, remove, import",
+    ),
     "secret": Command("onemcp.cli.secret", "the encrypted file of secrets: set, get, list, rm, rotate-key"),
     "connect": Command("onemcp.cli.connect", "what to paste into Claude Code, Cursor, VS Code and Codex"),
 }

@@ -21,6 +21,7 @@ from onemcp.cli.text import plain
 from onemcp.config.endpoint import client_url
 from onemcp.config.settings import Settings, resolve
 from onemcp.config.state import StateDir, default_state_dir
+from onemcp.errors import ConfigError, Problem
 from onemcp.net.fault import Fault, HttpError
 from onemcp.net.http1 import HttpClient
 from onemcp.net.origin import Origin
@@ -28,11 +29,19 @@ from onemcp.net.pool import Limits
 
 TIMEOUT: Final = 10.0
 """Seconds that the gateway has for an answer that needs no upstream."""
+CONFIG_TIMEOUT: Final = 150.0
+"""Seconds for an answer that may need all secrets anew, of which each provider has two minutes."""
 _MAX_ANSWER: Final = 256 * 1024 * 1024
 """Bytes of an answer; a tool's result may be as large as the gateway lets it."""
 _LOCK_LIMIT: Final = 1.0
 """Seconds for which the lock of a gateway that was killed may still be there."""
 _JSON: Final = (("content-type", "application/json"),)
+
+
+class _Faulty(msgspec.Struct):
+    """The answer where a configuration cannot be used."""
+
+    problems: list[Problem]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,26 @@ class Gateway:
         """Another log level; for so many seconds, or 0 for as long as the gateway runs."""
         return self._ask("POST", "/log-level", msgspec.json.encode({"level": level, "seconds": seconds}))
 
+    def reload(self) -> bytes:
+        """Have it read its configuration again; what that changed.
+
+        Raises:
+            ConfigError: it is faulty, and the one before stays.
+        """
+        return self._ask("POST", "/reload", timeout=CONFIG_TIMEOUT)
+
+    def diff(self) -> bytes:
+        """What a reload would change.
+
+        Raises:
+            ConfigError: nothing, since the configuration is faulty.
+        """
+        return self._ask("GET", "/diff", timeout=CONFIG_TIMEOUT)
+
+    def settings(self) -> bytes:
+        """The settings in force, and where each comes from."""
+        return self._ask("GET", "/settings")
+
     def logs(self, server: str, lines: int, *, follow: bool) -> Iterator[bytes]:
         """The last lines of the log as JSON lines; with `follow` each that comes after them, as it comes."""
         from onemcp.cli.lines import BrokenOffError, lines_of  # noqa: PLC0415 - its library is slow to load, and few need it
@@ -109,6 +138,8 @@ class Gateway:
         status, answer = asyncio.run(self._exchange(method, target, body, timeout))
         if status == HTTPStatus.OK:
             return answer
+        if status == HTTPStatus.CONFLICT and (problems := _problems(answer)):
+            raise ConfigError(*problems)
         raise CommandError(_reason(answer) or f"the gateway answered with status {status}")
 
     async def _exchange(self, method: str, target: str, body: bytes, timeout: float) -> tuple[int, bytes]:
@@ -174,6 +205,14 @@ def _reason(body: bytes) -> str:
     return str(answer.get("error", "")) if isinstance(answer, dict) else ""
 
 
+def _problems(body: bytes) -> tuple[Problem, ...]:
+    """What the gateway found wrong with its configuration, if the answer says that."""
+    try:
+        return tuple(msgspec.json.decode(body, type=_Faulty).problems)
+    except msgspec.DecodeError:
+        return ()
+
+
 def add_reach(parser: Parser, *, host: bool = False) -> None:
     """The options that say which gateway is meant; the variables of `serve` count here too."""
     group = parser.add_argument_group("which gateway")
@@ -197,7 +236,7 @@ def gateway(args: argparse.Namespace, environ: Mapping[str, str]) -> Gateway:
     Raises:
         ConfigError: one of them means nothing.
     """
-    return _gateway(_settings(args, environ), environ)
+    return gateway_of(_settings(args, environ), environ)
 
 
 def _settings(args: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
@@ -207,7 +246,8 @@ def _settings(args: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _gateway(settings: Settings, environ: Mapping[str, str]) -> Gateway:
+def gateway_of(settings: Settings, environ: Mapping[str, str]) -> Gateway:
+    """The gateway that has these settings."""
     return Gateway(
         Path(settings.state_dir) if settings.state_dir else default_state_dir(settings.port, environ)
     )
@@ -222,7 +262,7 @@ def endpoint(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[str,
     """
     settings = _settings(args, environ)
     try:
-        url = str(json.loads(_gateway(settings, environ).status())["endpoint"])
+        url = str(json.loads(gateway_of(settings, environ).status())["endpoint"])
     except CommandError as error:
         if error.code is not Exit.NO_GATEWAY:
             raise

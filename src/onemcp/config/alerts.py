@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from onemcp.config.interpolate import secrets_in
 from onemcp.config.section import Item, Report, Section
-from onemcp.config.webhooks import SecretMissing, Webhook, read_webhooks, resolved
+from onemcp.config.webhooks import Webhook, read_webhooks, resolved
 from onemcp.core.alerts import FOLLOWS, USUAL, Rule
 from onemcp.core.events import ALERT_KINDS, Nature, Severity
 
@@ -86,8 +87,7 @@ def _severity(section: Section, usual: Severity) -> Severity:
 def _runbooks(item: Item | None, environ: Mapping[str, str], report: Report) -> str:
     if item is None:
         return RUNBOOKS
-    try:
-        return resolved(item, environ, report).rstrip("/")
-    except SecretMissing as missing:
-        report.problems.append(missing.problem)
+    if any(secrets_in(item.raw)):
+        report.problems.append(item.problem("a secret cannot stand here: every alert shows it", "write it out"))
         return RUNBOOKS
+    return resolved(item, environ, report).rstrip("/")

@@ -5,7 +5,7 @@ entry is an upstream with a `fault`, and the others are as good as ever.
 """
 
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -34,7 +34,7 @@ from onemcp.config.secrets.section import SecretsConfig, read_secrets
 from onemcp.config.section import Item, Report, Section
 from onemcp.config.settings import FileValue
 from onemcp.config.sources import Source, read_sources
-from onemcp.config.templates import instantiated
+from onemcp.config.templates import TEMPLATES, instantiated
 from onemcp.config.text import scan
 from onemcp.config.transport import Surroundings
 from onemcp.core.spec import UpstreamSpec
@@ -55,6 +55,19 @@ class Document:
     notices: tuple[str, ...] = ()
     """What is worth a line at start, for a person."""
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
+
+    def faults(self, problems: Iterable[Problem] = ()) -> tuple[Problem, ...]:
+        """What is wrong with single entries; not with those that have one of the document's problems anyway."""
+        told = {place for problem in problems for place in _entry_of(problem.key)}
+        return tuple(spec.fault for spec in self.specs if spec.fault is not None and spec.name not in told)
+
+
+def _entry_of(key: str) -> Iterator[str]:
+    """The names that an entry may have in which a key is: names may have dots in them."""
+    head, _, rest = key.partition(".")
+    if head in (SERVERS, SERVERS_ALIAS):
+        parts = rest.split(".")
+        yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +91,27 @@ class Draft:
         Raises:
             ConfigError: with every problem of the document, in the order of the text.
         """
+        document, problems = self.judged(separator, secrets)
+        if problems:
+            raise ConfigError(*problems)
+        return document
+
+    def judged(
+        self, separator: str = SEPARATOR, secrets: Mapping[Reference, Secret | Problem] | None = None
+    ) -> tuple[Document, tuple[Problem, ...]]:
+        """The same with the problems beside it, for who has more to tell: with any, the document is of no use."""
         around = Surrounding(self._environ, secrets or {})
-        return _document(self._root, self._report, around, separator, self._folder)
+        return _judged(self._root, self._report, around, separator, self._folder)
+
+    @property
+    def tree(self) -> Node:
+        """All of it as one: fragments, overlays and templates are in it, references are as they were written."""
+        return self._root
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What its references to variables are resolved against: the environment, and the file `.env`."""
+        return self._environ
 
 
 def load(
@@ -110,11 +142,9 @@ def drafted(sources: Sequence[Source], folder: Path, environ: Mapping[str, str])
         ConfigError: one of them is not in its format.
     """
     references = ChainMap(dict(environ), dict(load_dotenv(folder)))
-    first, *others = sources
-    root, problems = scan(first.text, first.file)
+    (first, root, problems), *others = _scanned(sources)
     report = Report(first.file, problems)
-    for source in others:
-        over, problems = scan(source.text, source.file)
+    for source, over, problems in others:
         report.problems += problems
         root = overlaid(root, over, None if source.is_overlay else _telling(report))
     return _draft(root, report, references, folder)
@@ -139,6 +169,24 @@ def read(
     return _draft(root, Report(file, repeated), environ, folder or Path(file).parent).document(separator)
 
 
+def _scanned(sources: Iterable[Source]) -> list[tuple[Source, Node, tuple[Problem, ...]]]:
+    """The tree of each file, and what is wrong with single values.
+
+    Raises:
+        ConfigError: with what is wrong with every file that is not in its format.
+    """
+    found: list[tuple[Source, Node, tuple[Problem, ...]]] = []
+    faults: list[Problem] = []
+    for source in sources:
+        try:
+            found.append((source, *scan(source.text, source.file)))
+        except ConfigError as error:
+            faults += error.problems
+    if faults:
+        raise ConfigError(*faults)
+    return found
+
+
 def _telling(report: Report) -> Told:
     """Says of every value that a fragment replaces where it stood before: nobody may have meant that."""
 
@@ -160,12 +208,12 @@ def _draft(root: Node, report: Report, environ: Mapping[str, str], folder: Path)
     return Draft(collect(root, {SECRETS}), secrets, root, report, environ, folder)
 
 
-def _document(
+def _judged(
     root: Node, report: Report, environ: Mapping[str, str], separator: str, folder: Path
-) -> Document:
+) -> tuple[Document, tuple[Problem, ...]]:
     report = report.copy()
     top = Section(Item(root, ""), report)
-    top.only({SERVERS, SERVERS_ALIAS, DEFAULTS, ALERTS, SECRETS, *heads()}, IGNORED)
+    top.only({SERVERS, SERVERS_ALIAS, DEFAULTS, TEMPLATES, ALERTS, SECRETS, *heads()}, IGNORED)
     settings = read_settings(top, environ, report)
     defaults = _defaults(top)
     alerts = read_alerts(top.section(ALERTS), environ, report)
@@ -175,10 +223,10 @@ def _document(
         read_entry(name, entry, defaults, around, _separator(separator, settings))
         for name, entry in (servers.sections().items() if servers is not None else ())
     )
-    if report.problems:
-        problems = dict.fromkeys(report.problems)
-        raise ConfigError(*sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column)))
-    return Document(specs, settings, _notices(report, specs), alerts)
+    problems = sorted(
+        dict.fromkeys(report.problems), key=lambda problem: (problem.file, problem.line, problem.column)
+    )
+    return Document(specs, settings, _notices(report, specs), alerts), tuple(problems)
 
 
 def _separator(asked: str, settings: Mapping[str, FileValue]) -> str:

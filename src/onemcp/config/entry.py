@@ -17,14 +17,15 @@ from onemcp.config.keys import (
 )
 from onemcp.config.section import Item, Section
 from onemcp.config.sharing import read_partitioning, read_roots
+from onemcp.config.templates import EXTEND, PARAMETERS
 from onemcp.config.transport import Surroundings, Written, build
 from onemcp.core.secrets import SHORTEST, Redactor
 from onemcp.core.spec import UpstreamSpec
 from onemcp.errors import ConfigError, Problem
 from onemcp.wire.revisions import ERAS
 
-_TRUE: Final = frozenset({"true", "yes", "on", "1"})
-_FALSE: Final = frozenset({"false", "no", "off", "0", ""})
+TRUE: Final = frozenset({"true", "yes", "on", "1"})
+FALSE: Final = frozenset({"false", "no", "off", "0", ""})
 
 
 def read_entry(
@@ -36,7 +37,7 @@ def read_entry(
     no blanks around it, no slash or backslash, no control characters and not the separator inside, and is not `.` or `..`:
     it is a part of names of tools and of the path `/servers/<name>/mcp`. Blanks and dots inside are fine.
     """
-    section.only(ENTRY, ENTRY_IGNORED)
+    section.only(ENTRY, ENTRY_IGNORED, (EXTEND, PARAMETERS))
     common = read_common(section).over(defaults)
     spec = UpstreamSpec(name, None, restart=common.restart)
     spec = replace(
@@ -113,9 +114,9 @@ def _is_off(switches: Sequence[tuple[Item, bool]], environ: Mapping[str, str]) -
 
 def _is_true(item: Item, environ: Mapping[str, str]) -> bool:
     word = item.text(environ).strip().lower()
-    if word not in _TRUE | _FALSE:
+    if word not in TRUE | FALSE:
         raise item.fault(f"{item.raw} is neither true nor false", "write true or false")
-    return word in _TRUE
+    return word in TRUE
 
 
 def _check_name(name: str, entry: Item, separator: str) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from onemcp.config.interpolate import secrets_in
 from onemcp.config.keys import IGNORED_IN
 from onemcp.config.node import Node, plain
-from onemcp.config.section import Item, Report, Section
+from onemcp.config.section import Item, Report, Section, truth_hint
 from onemcp.config.setting import Kind, Setting
 from onemcp.config.settings import FileValue
 from onemcp.config.table import TABLE
@@ -104,10 +104,8 @@ def _expanded(setting: Setting, item: Item, value: FileValue, environ: Mapping[s
 
 def _hint(node: Node, setting: Setting) -> str:
     """What YAML 1.2 takes for a text and many people for a truth value, and numbers in quotes."""
-    word = node.value.lower() if isinstance(node.value, str) else ""
-    if setting.kind is Kind.BOOLEAN and word in ("yes", "no", "on", "off", "y", "n"):
-        meant = "true" if word in ("yes", "on", "y") else "false"
-        return f"{word} is a text, also in YAML 1.2; write {meant}"
+    if setting.kind is Kind.BOOLEAN and (hint := truth_hint(node)):
+        return hint
     if setting.kind in _TEXTS or setting.kind is Kind.LIST or not isinstance(node.value, str):
         return ""
     try:

@@ -17,7 +17,7 @@ from onemcp.errors import ConfigError, Problem
 
 SECRET: Final = "SECRET:"  # noqa: S105 - no secret but its mark
 """What a reference to a secret begins with; an environment that knows secrets has them by such names."""
-_REFERENCE: Final = re.compile(r"(\$\$\{)|\$\{([^{}]*)(\}?)")
+REFERENCE: Final = re.compile(r"(\$\$\{)|\$\{([^{}]*)(\}?)")
 _VARIABLE: Final = re.compile(r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(:[-?].*)?", re.DOTALL)
 _UNSET: Final = " is not set"
 _LITERAL_FIX: Final = "write $${ for the two characters themselves"
@@ -31,14 +31,14 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
     """
     if "${" not in text:
         return text
-    return _REFERENCE.sub(lambda match: _resolved(match, environ), text)
+    return REFERENCE.sub(lambda match: _resolved(match, environ), text)
 
 
 def secrets_in(text: str) -> Iterator[str]:
     """What stands after `SECRET:` in each reference to a secret in the text."""
     if SECRET not in text:
         return
-    for _, inner, closing in _REFERENCE.findall(text):
+    for _, inner, closing in REFERENCE.findall(text):
         if closing and inner.startswith(SECRET):
             yield inner.removeprefix(SECRET)
 
@@ -73,7 +73,8 @@ def is_unresolved(problem: Problem) -> bool:
 
 def is_secret_missing(problem: Problem) -> bool:
     """Whether a problem is that a secret could not be had, or that there are none where it is referred to."""
-    return problem.what.startswith("${" + SECRET)
+    found = REFERENCE.match(problem.what)
+    return found is not None and found[2].startswith(SECRET) and problem.what.startswith(": ", found.end())
 
 
 def _resolved(match: re.Match[str], environ: Mapping[str, str]) -> str:

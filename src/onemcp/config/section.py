@@ -69,6 +69,10 @@ class Report:
 
 _MOST: Final = 2**53
 """Above this a float no longer tells whole numbers apart."""
+_SPOKEN: Final = {
+    **dict.fromkeys(("yes", "on", "y"), "true"),
+    **dict.fromkeys(("no", "off", "n"), "false"),
+}
 _NAMES: Final = {
     dict: "an object",
     list: "an array",
@@ -77,6 +81,17 @@ _NAMES: Final = {
     float: "a number",
     type(None): "null",
 }
+
+
+def truth_hint(node: Node) -> str:
+    """What to do about a text that many people take for a truth value, as YAML 1.1 did."""
+    word = node.value.lower() if isinstance(node.value, str) else ""
+    if word in ("true", "false"):
+        return f"write {word} without quotes"
+    if word not in _SPOKEN:
+        return ""
+    is_yaml = node.file.endswith((".yaml", ".yml"))
+    return f"{f'{word} is a text in YAML 1.2; ' if is_yaml else ''}write {_SPOKEN[word]}"
 
 
 class Section:
@@ -90,14 +105,17 @@ class Section:
         if not isinstance(value, dict):
             self.refuse(item, "an object")
 
-    def only(self, known: Iterable[str], ignored: Iterable[str] = ()) -> None:
-        """Collect the keys of others, and report all that neither we nor they have."""
+    def only(self, known: Iterable[str], ignored: Iterable[str] = (), meant: Iterable[str] = ()) -> None:
+        """Collect the keys of others, and report all that neither we nor they have.
+
+        `meant` are further keys that somebody may have mistyped, though nothing reads them here any more.
+        """
         known, ignored = frozenset(known), frozenset(ignored)
         for name, member in self.members.items():
             if name in ignored or name.startswith(("_", "//")):
                 self._report.ignored.add(name)
             elif name not in known:
-                guess = nearest(name, known)
+                guess = nearest(name, known.union(meant))
                 fix = f"did you mean {guess}?" if guess else "known are " + ", ".join(sorted(known))
                 self._report.problems.append(self._item(member.key, name).problem("unknown key", fix))
 
@@ -172,7 +190,8 @@ class Section:
         value = item.node.value
         shown = json.dumps(value) if isinstance(value, bool | int | float) else ""
         found = shown if 0 < len(shown) <= 20 else _NAMES[type(value)]
-        self._report.problems.append(item.problem(f"expected {wanted}, found {found}"))
+        fix = truth_hint(item.node) if wanted.startswith("true") else ""
+        self._report.problems.append(item.problem(f"expected {wanted}, found {found}", fix))
 
     def notice(self, name: str, what: str) -> None:
         """Remember a sentence about a member, for the start."""

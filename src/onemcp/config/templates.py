@@ -64,8 +64,10 @@ def _objects(node: Node, key: str, problems: list[Problem]) -> Members:
 def _written(name: str, entry: Member, known: Members, problems: list[Problem]) -> Member:
     """One entry, written out if it extends anything."""
     node, key = entry.value, f"{SERVERS}.{name}"
-    if not isinstance(node.value, dict) or EXTEND not in node.value:
+    if not isinstance(node.value, dict):
         return entry
+    if EXTEND not in node.value:
+        return _without_parameters(entry, key, problems)
     template = _template(node.value[EXTEND].value, key, known, problems, ())
     rest = _without(node, EXTEND, PARAMETERS)
     if template is None:
@@ -75,6 +77,20 @@ def _written(name: str, entry: Member, known: Members, problems: list[Problem]) 
     if values is None:
         return Member(entry.key, overlaid(template.body, rest))
     return Member(entry.key, _filled(overlaid(template.body, rest), values, key, problems))
+
+
+def _without_parameters(entry: Member, key: str, problems: list[Problem]) -> Member:
+    """An entry that extends nothing, and so has nothing to give parameters to."""
+    assert isinstance(entry.value.value, dict)  # the caller has looked
+    if PARAMETERS not in entry.value.value:
+        return entry
+    what = "there is no template for them to go to"
+    problems.append(
+        _problem(
+            entry.value.value[PARAMETERS].key, f"{key}.{PARAMETERS}", what, f'say which: "{EXTEND}": "..."'
+        )
+    )
+    return Member(entry.key, _without(entry.value, PARAMETERS))
 
 
 @dataclass(frozen=True, slots=True)

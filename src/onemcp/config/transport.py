@@ -15,12 +15,13 @@ from onemcp.net.origin import is_host
 
 Kind = Literal["stdio", "http", "sse"]
 
-_KINDS: Final[dict[str, Kind]] = {
+TYPES: Final[dict[str, Kind]] = {
     "stdio": "stdio",
     "http": "http",
     "streamablehttp": "http",
     "sse": "sse",
 }
+"""Words for a type of server, as they are looked up: small letters, without `-` and `_`."""
 _TOKEN: Final = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 """Characters of a header's name (RFC 9110, 5.6.2)."""
 
@@ -82,7 +83,7 @@ def _kind(written: Written) -> Kind | None:
 
 
 def _known_kind(item: Item) -> Kind:
-    kind = _KINDS.get(item.raw.lower().replace("-", "").replace("_", ""))
+    kind = TYPES.get(item.raw.lower().replace("-", "").replace("_", ""))
     if kind is None:
         raise item.fault("no such type of server", "there are stdio, http (or streamableHttp) and sse")
     return kind

@@ -4,11 +4,11 @@ import json
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
-from onemcp.core.redact import SECRET, is_credential
+from onemcp.core.redact import SECRET, is_credential, without_secrets
 from onemcp.core.spec import HttpTransport, StdioTransport, UpstreamSpec
 
 SHORTEST: Final = 6
@@ -28,6 +28,7 @@ _LOCALE: Final = re.compile(r"[a-z]{2}_[A-Z]{2}(?:\.[\w-]+)?|[cC]\.[uU][tT][fF]-
 _PLACE: Final = re.compile(r"(?:~|\.{0,2})/|[A-Za-z]:[\\/]|(?:application|audio|image|multipart|text|video)/")
 _REFERRED: Final = "SECRET:"
 _OPTION: Final = re.compile(r"(?s)--?([\w-]+)(?:=(.*))?")
+_QUERIED: Final = re.compile(r"(?<=[?&])([^\s?&#=]+)=([^\s&#]+)")
 _ASSIGNED: Final = re.compile(r"(?s)([\w-]+)(?:=|:\s*)(.*)")
 
 
@@ -66,6 +67,38 @@ def literals_of(spec: UpstreamSpec, inherited: Mapping[str, str]) -> frozenset[s
     """
     found = {secret for name, value in _values(spec, inherited) for secret in _secrets(name, value)}
     return frozenset(found - {spec.name})
+
+
+def masked(name: str, value: str) -> str:
+    """What somebody wrote for a variable, header or option, for a person: `***` if its name says that it is secret."""
+    return SECRET if value and is_credential(name) else without_secrets(value)
+
+
+def masked_reference(name: str, value: str) -> str:
+    """The same for what a variable holds that is put into an entry: nearly everything, as `literals_of` has it."""
+    return masked(name, Redactor(_secrets(name, value))(value))
+
+
+def masked_arguments(argv: Sequence[str]) -> tuple[str, ...]:
+    """A command line without what is a credential by its option or looks like one."""
+    shown: list[str] = []
+    option = ""
+    for argument in argv:
+        found = _OPTION.fullmatch(argument) or _ASSIGNED.fullmatch(argument)
+        if option:
+            shown.append(SECRET)
+        elif found is not None and found[2] and is_credential(found[1]):
+            shown.append(argument[: found.start(2)] + SECRET)
+        else:
+            shown.append(without_secrets(_QUERIED.sub(_without_queried, argument)))
+        is_option = found is not None and found[2] is None and is_credential(found[1])
+        option = argument if is_option and not option else ""
+    return tuple(shown)
+
+
+def _without_queried(match: re.Match[str]) -> str:
+    """A member of a URL's query, without its value if its name says that it is secret."""
+    return f"{match[1]}={SECRET}" if is_credential(match[1]) else match[0]
 
 
 def _values(spec: UpstreamSpec, inherited: Mapping[str, str]) -> Iterator[tuple[str, str]]:
