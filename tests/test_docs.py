@@ -36,7 +36,14 @@ def block(page: Path, language: str) -> str:
 
 
 def test_both_guides_have_the_same_examples_in_the_same_order() -> None:
-    assert list(examples(GUIDE).items()) == list(examples(GUIDE_ZH).items())
+    english, chinese = (
+        [
+            (each.name, each.language, re.sub(r"(?<=\s)// .*", "", each.text))
+            for each in examples(page).values()
+        ]
+        for page in (GUIDE, GUIDE_ZH)
+    )
+    assert english == chinese
 
 
 def test_both_guides_have_the_same_sections_and_diagrams() -> None:

@@ -231,3 +231,8 @@ def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
     assert loaded(path) == f"{path}:2:7: the file is not UTF-8 here; save it as UTF-8"
     path.write_text("{}", encoding="utf-16")
     assert loaded(path) == f"{path}: the file is UTF-16; save it as UTF-8"
+
+
+def test_remarks_may_stand_among_servers_too() -> None:
+    text = '{"mcpServers": {"//": "mine", "_note": ["x"], "_a": {"command": "a"}}}'
+    assert [spec.name for spec in read(text, "mcp.json", {}).specs] == ["_a"]

@@ -67,6 +67,8 @@ class Report:
         return other
 
 
+REMARKS: Final = ("_", "//")
+"""What the keys of remarks begin with."""
 _MOST: Final = 2**53
 """Above this a float no longer tells whole numbers apart."""
 _SPOKEN: Final = {
@@ -112,7 +114,7 @@ class Section:
         """
         known, ignored = frozenset(known), frozenset(ignored)
         for name, member in self.members.items():
-            if name in ignored or name.startswith(("_", "//")):
+            if name in ignored or name.startswith(REMARKS):
                 self._report.ignored.add(name)
             elif name not in known:
                 guess = nearest(name, known.union(meant))
@@ -178,8 +180,12 @@ class Section:
         return {name: item for name, item in found.items() if self._is(item, str, "a string")}
 
     def sections(self) -> "dict[str, Section]":
-        """All members, each an object."""
-        return {name: Section(item, self._report) for name, item in self.items().items()}
+        """All members, each an object; what is called like a remark and is none is one."""
+        return {
+            name: Section(item, self._report)
+            for name, item in self.items().items()
+            if isinstance(item.node.value, dict) or not name.startswith(REMARKS)
+        }
 
     def items(self) -> dict[str, Item]:
         """All members, also those that are null."""

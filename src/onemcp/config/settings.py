@@ -69,6 +69,8 @@ class Settings:
     secrets_key_file: str
     origins: Mapping[str, str] = field(compare=False)
     """Where each value comes from: `default`, `flag --port`, `variable ONE_MCP_PORT`, `mcp.json:3`."""
+    hidden: frozenset[str] = field(default=frozenset(), compare=False)
+    """The attributes whose values are secret, or have a secret in them: shown to nobody."""
     notices: tuple[str, ...] = field(default=(), compare=False)
     """What is worth a line at start, for a person."""
 
@@ -146,7 +148,7 @@ def resolve(
         raise ConfigError(*finder.problems)
     variables = [setting.variable for setting in TABLE]
     notices = (*links.notices, *unknown(own, variables), *finder.notices)
-    return Settings(**values, origins=finder.origins, notices=notices)
+    return Settings(**values, origins=finder.origins, hidden=frozenset(finder.hidden), notices=notices)
 
 
 @dataclass(slots=True)
@@ -156,6 +158,7 @@ class _Found:
     origin: str
     value: object = None
     problem: Problem | None = None
+    is_secret: bool = False
 
 
 class _Finder:
@@ -166,6 +169,7 @@ class _Finder:
         self._typed = typed
         self._file = file
         self.origins: dict[str, str] = {}
+        self.hidden: set[str] = set()
         self.problems: list[Problem] = []
         self.notices: list[str] = []
 
@@ -175,6 +179,8 @@ class _Finder:
         self.problems += [place.problem for place in found if place.problem is not None]
         first = found[0]
         self.origins[setting.name] = first.origin
+        if setting.secret or first.is_secret:
+            self.hidden.add(setting.name)
         if len(found) > 1 and found[1].origin.startswith("flag") and first.value != found[1].value:
             shown = f"{setting.variable}={self._environ[setting.variable]}"
             self.notices.append(f"{shown} overrides {setting.flag}, since the environment comes first")
@@ -213,4 +219,4 @@ class _Finder:
             return _Found(given.origin, problem=problem)
         if setting.kind is Kind.PATH and value:
             value = str(Path(given.file).parent / under_home(str(value), self._environ))
-        return _Found(given.origin, value)
+        return _Found(given.origin, value, is_secret=given.is_secret)

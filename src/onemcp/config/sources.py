@@ -6,6 +6,10 @@
     conf.d/10-web.production.json   the same for a fragment, right after it
 
 A folder may be named in the place of a file: its own files are the fragments.
+
+    config.toml                 settings of the gateway, only in a folder called `1mcp` or `onemcp`, where 1MCP has them
+
+It comes first, so that everything else counts over it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,6 +26,10 @@ MAX_BYTES: Final = 10 * 1024 * 1024
 MAX_FRAGMENTS: Final = 1000
 FRAGMENTS: Final = "conf.d"
 """The folder beside a configuration whose files belong to it."""
+APART: Final = "config.toml"
+"""1MCP's file of settings, beside its `mcp.json`."""
+HOMES: Final = ("1mcp", "onemcp")
+"""Folders in which a file of that name is one of ours; elsewhere it may be any other program's."""
 EXTENSIONS: Final = (".json", ".jsonc", ".yaml", ".yml", ".toml")
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
@@ -52,11 +60,13 @@ def read_sources(path: Path, environment: str = "") -> tuple[Source, ...]:
         found = list(_with_overlays(fragments, environment))
     else:
         found = [(path, False), *_with_overlays(_fragments(path.parent / FRAGMENTS), environment)]
+        if (settings := path.with_name(APART)).is_file() and path.parent.absolute().name in HOMES:
+            found.insert(0, (settings, False))
         if environment and (overlay := _overlay(path, environment)).is_file():
             found.append((overlay, True))
     if environment and not any(is_overlay for _, is_overlay in found):
         raise _unknown(path, environment)
-    return tuple(Source(readable(str(each)), _text(each), is_overlay) for each, is_overlay in found)
+    return tuple(Source(readable(str(each)), read_text(each), is_overlay) for each, is_overlay in found)
 
 
 def watched(path: Path) -> tuple[Path, ...]:
@@ -127,7 +137,12 @@ def _environments(path: Path) -> set[str]:
     return found
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a configuration file, as it is.
+
+    Raises:
+        ConfigError: it cannot be read, is larger than 10 MiB or not UTF-8.
+    """
     file = readable(str(path))
     try:
         with path.open("rb") as stream:

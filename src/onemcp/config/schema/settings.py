@@ -17,6 +17,8 @@ from onemcp.config.schema.parts import (
 )
 from onemcp.config.setting import Kind, Setting
 
+_SIZE: Final = "^[0-9]{1,15}[kmgKMG]$"
+"""A number of bytes with a unit."""
 _PATTERNS: Final = {
     Kind.URL: r"^$|^https?://",
     Kind.NAME: r"^$|^[A-Za-z0-9][A-Za-z0-9_-]*$",
@@ -55,6 +57,9 @@ def _value(setting: Setting, what: str) -> Schema:
     match setting.kind:
         case Kind.BOOLEAN:
             return or_referred(boolean(what, default))
+        case Kind.INTEGER if setting.unit == "bytes":
+            whole = number("", setting.low, high=setting.high, whole=True)
+            return either(what, whole, text("", pattern=_SIZE), default=default)
         case Kind.INTEGER:
             return or_referred(number(what, setting.low, default, high=setting.high, whole=True))
         case Kind.MILLISECONDS | Kind.FRACTION:

@@ -165,6 +165,9 @@ class _Reader:
 
     def _codes(self) -> frozenset[int]:
         found = set()
+        whole = self._section.get("missingExitCodes")
+        if whole is not None and not isinstance(whole.node.value, list):
+            self._section.refuse(whole, "an array of exit codes")
         for item in self._section.elements("missingExitCodes"):
             code = item.node.value
             if isinstance(code, int) and not isinstance(code, bool) and 1 <= code <= 255:
