@@ -45,11 +45,7 @@ def test_both_files_are_their_owners_alone_and_show_nothing(tmp_path: Path) -> N
     for path in (kept.path, kept.place.file):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert "canary" not in path.read_text()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        ".secrets.sealed.lock",
-        "secrets.key",
-        "secrets.sealed",
-    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["secrets.key", "secrets.sealed"]
 
 
 def test_the_same_secret_twice_looks_different(tmp_path: Path) -> None:
