@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onemcp.config.interpolate import expand, under_home
-from onemcp.errors import ConfigError
+from onemcp.config.interpolate import Noting, expand, is_secret_missing, is_unresolved, under_home
+from onemcp.errors import ConfigError, Problem
 
 ENVIRON = {"A": "one", "B_2": "${A}", "EMPTY": "", "SECRET": "s"}
 
@@ -91,3 +91,54 @@ def test_a_tilde_is_the_home_folder_only_at_the_start_of_a_path() -> None:
     assert under_home("~eve/x", environ) == "~eve/x"
     assert under_home("/a/~", environ) == "/a/~"
     assert under_home("~/x", {}) == "~/x"
+
+
+NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,5}", fullmatch=True)
+VALUES = st.text() | st.sampled_from(["${A}", "$${A}", "${A:-x}", "${SECRET:a}", "${", "}", "$", "$$"])
+PLAIN = st.text(st.characters(exclude_characters="$"))
+
+
+@given(st.lists(st.tuples(PLAIN, NAMES, VALUES)), PLAIN)
+def test_every_reference_becomes_its_value_and_nothing_else_is_touched(
+    parts: list[tuple[str, str, str]], end: str
+) -> None:
+    environ = {name: value for _, name, value in parts}
+    text = "".join(f"{before}${{{name}}}" for before, name, _ in parts) + end
+    assert expand(text, environ) == "".join(before + environ[name] for before, name, _ in parts) + end
+
+
+@given(NAMES, VALUES, PLAIN)
+def test_the_three_ways_to_name_a_variable_agree_where_it_is_set(name: str, value: str, other: str) -> None:
+    other = other.replace("{", "").replace("}", "")
+    environ = {name: value}
+    spellings = [f"${{env:{name}}}", *([f"${{{name}:-{other}}}", f"${{{name}:?{other}}}"] if value else [])]
+    assert {expand(text, environ) for text in (f"${{{name}}}", *spellings)} == {value}
+
+
+@given(NAMES, PLAIN)
+def test_the_other_text_stands_where_a_variable_is_not_set_or_empty(name: str, other: str) -> None:
+    other = other.replace("{", "").replace("}", "")
+    for environ in ({}, {name: ""}):
+        assert expand(f"<${{{name}:-{other}}}>", environ) == f"<{other}>"
+
+
+@given(st.lists(st.tuples(PLAIN, NAMES, VALUES)))
+def test_it_is_noted_which_variables_were_asked_for_and_no_others(parts: list[tuple[str, str, str]]) -> None:
+    environ = {name: value for _, name, value in parts}
+    noting = Noting({**environ, "ANOTHER_ONE": "x"})
+    expand("".join(f"{before}${{{name}}}" for before, name, _ in parts), noting)
+    assert dict(noting.noted) == environ
+
+
+@pytest.mark.parametrize(
+    ("what", "is_missing"),
+    [
+        ("${SECRET:a}: there is no such secret (asked: env)", True),
+        ("${SECRET:vault:a/b#c}: vault did not answer within 10 s", True),
+        ("${SECRET:a} is no usable url: it names no host", False),
+        ("${SECRET:a}/x: it is no folder", False),
+        ("${A}: x", False),
+    ],
+)
+def test_a_secret_that_is_missing_is_told_from_one_that_does_not_fit(what: str, is_missing: bool) -> None:
+    assert is_secret_missing(Problem(what)) is is_unresolved(Problem(what)) is is_missing

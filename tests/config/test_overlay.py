@@ -98,3 +98,69 @@ def test_who_asks_is_told_of_what_is_replaced() -> None:
         lambda key, below, above: told.append((key, below.key.line, above.key.line)),
     )
     assert told == [("a.y", 2, 1)]
+
+
+KEYS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=3)
+
+
+def standing(value: Any, keys: list[str]) -> Any:
+    """What stands there by this path; None for nothing, and for null, which counts as nothing."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def without(value: Any, keys: list[str]) -> Any:
+    """The value without the member by this path."""
+    first, *rest = keys
+    if not rest:
+        return {name: inner for name, inner in value.items() if name != first}
+    return {name: without(inner, rest) if name == first else inner for name, inner in value.items()}
+
+
+def nested(keys: list[str], value: Any) -> Any:
+    for key in reversed(keys):
+        value = {key: value}
+    return value
+
+
+@given(OBJECTS, KEYS)
+def test_null_takes_away_exactly_what_it_stands_for_at_any_depth(
+    base: dict[str, Any], keys: list[str]
+) -> None:
+    result = laid(base, nested(keys, None))
+    assert standing(result, keys) is None
+    if standing(base, keys) is not None:
+        assert result == without(base, keys)
+
+
+@given(OBJECTS, OBJECTS)
+def test_laying_the_same_over_once_more_changes_nothing(base: dict[str, Any], over: dict[str, Any]) -> None:
+    once = laid(base, over)
+    assert laid(once, over) == once
+
+
+@given(OBJECTS, OBJECTS)
+def test_members_keep_the_order_of_the_base_and_new_ones_follow(
+    base: dict[str, Any], over: dict[str, Any]
+) -> None:
+    assert list(laid(base, over)) == [*base, *(name for name in over if name not in base)]
+
+
+@given(OBJECTS, KEYS, VALUES)
+def test_what_was_taken_away_can_be_given_anew_and_nothing_of_the_old_one_is_in_it(
+    base: dict[str, Any], keys: list[str], value: Any
+) -> None:
+    result = laid(laid(base, nested(keys, None)), nested(keys, value))
+    for key in keys:
+        result = result[key]
+    assert result == value
+
+
+@given(OBJECTS, OBJECTS)
+def test_what_is_laid_over_and_what_it_is_laid_over_stay_as_they_were(
+    base: dict[str, Any], over: dict[str, Any]
+) -> None:
+    below, above = parse(json.dumps(base), "base"), parse(json.dumps(over), "over")
+    overlaid(below, above)
+    assert (plain(below), plain(above)) == (base, over)

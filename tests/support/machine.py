@@ -73,7 +73,8 @@ CADDY: Final = Need("Caddy", lambda: which("caddy"))
 HAPROXY: Final = Need("HAProxy", lambda: which("haproxy"))
 CONTAINERS: Final = Need("namespaces, overlays and apt-get for root", cache(has_containers))
 SYSTEMD: Final = Need("systemd-analyze", lambda: which("systemd-analyze"))
-NEEDS: Final = (LEGACY, PROC, GIT, CONFORMANCE, NGINX, CADDY, HAPROXY, SYSTEMD, CONTAINERS)
+BAO: Final = Need("OpenBao (bao)", lambda: which("bao"))
+NEEDS: Final = (LEGACY, PROC, GIT, CONFORMANCE, NGINX, CADDY, HAPROXY, SYSTEMD, CONTAINERS, BAO)
 
 
 def lacking() -> list[str]:

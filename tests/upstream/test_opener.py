@@ -15,6 +15,14 @@ def test_a_missing_command_is_seen_before_it_is_started() -> None:
     )
 
 
+def test_a_secret_in_a_command_is_not_told() -> None:
+    referred = (("SECRET:key", "canarybird"),)
+    spec = UpstreamSpec("s", StdioTransport(("/opt/canarybird/run",)), referred=referred)
+    found = unfitness(spec, HERE)
+    assert found is not None
+    assert "canarybird" not in str(found)
+
+
 def test_what_can_start_has_no_fault() -> None:
     assert unfitness(UpstreamSpec("s", StdioTransport(("sh",))), HERE) is None
     assert unfitness(UpstreamSpec("s", HttpTransport("http://127.0.0.1:1/mcp")), HERE) is None

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from onemcp.core.environment import child_environment
+from onemcp.core.secrets import Redactor, literals_of
 from onemcp.core.spec import HttpTransport, StdioTransport, UpstreamSpec
 from onemcp.errors import Problem, Reason, UpstreamError
 from onemcp.upstream.channel import Channel, Inbound
@@ -73,12 +74,17 @@ class ChannelOpener:
 
 
 def unfitness(spec: UpstreamSpec, environ: Mapping[str, str]) -> Problem | None:
-    """What would keep an upstream from starting, as far as can be seen without starting it; None if nothing."""
+    """What would keep an upstream from starting, as far as can be seen without starting it; None if nothing.
+
+    No secret of the upstream is in it.
+    """
     if isinstance(spec.transport, StdioTransport) and not spec.disabled:
+        launch = _launch(spec, spec.transport, environ)
         try:
-            _launch(spec, spec.transport, environ).check()
+            launch.check()
         except UpstreamError as error:
-            return Problem(error.what, key=f"mcpServers.{spec.name}")
+            hidden = Redactor(literals_of(spec, launch.env))
+            return Problem(hidden(error.what), key=f"mcpServers.{spec.name}")
     return spec.fault
 
 
