@@ -37,16 +37,6 @@ def test_what_can_count_at_once_is_in_force_and_the_rest_waits_for_a_restart() -
 def test_a_change_shows_no_value_in_its_repr() -> None:
     now, new = resolve({}), resolve({"ONE_MCP_SECRETS_KEY": "canarybird"})
     assert "canarybird" not in repr(changes(now, new)) + repr(new)
-    assert [change.is_hidden for change in changes(now, new)] == [True]
-
-
-def test_what_had_a_secret_in_it_is_hidden_before_and_after() -> None:
-    plain = resolve({}, {}, {"externalUrl": FileValue("https://a", "m.json", 3)})
-    secret = resolve({}, {}, {"externalUrl": FileValue("https://b", "m.json", 3, is_secret=True)})
-    assert "external_url" in secret.hidden
-    for now, new in ((plain, secret), (secret, plain)):
-        assert [change.is_hidden for change in changes(now, new)] == [True]
-        assert ("external_url" in in_force(now, new).hidden) is (now is secret)
 
 
 @given(SETTINGS, SETTINGS)

@@ -2,19 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from onemcp.config.document import Document, draft, read
-from onemcp.config.secrets.opening import opened
+from onemcp.config.document import Document, read
 from onemcp.config.settings import Settings, resolve
 from onemcp.errors import ConfigError
-
-pytestmark = pytest.mark.anyio
-
-CANARY = "canarybird"
 
 
 def document(members: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Document:
@@ -78,22 +72,8 @@ def test_a_word_that_older_yaml_takes_for_a_truth_value_is_refused_with_the_righ
     assert str(caught.value).endswith(f"write {meant}")
 
 
-async def test_a_secret_in_a_setting_is_marked_and_repeated_in_no_error(tmp_path: Path) -> None:
-    (tmp_path / "s").mkdir()
-    (tmp_path / "s" / "host").write_text(CANARY)
-    path = tmp_path / "mcp.json"
-    section = {"providers": {"files": {"type": "folder", "path": "s"}}}
-
-    async def load(members: Mapping[str, Any]) -> Document:
-        path.write_text(json.dumps({"mcpServers": {}, "secrets": section, **members}))
-        found = draft(path, {})
-        async with opened(found.secrets, {}) as chain:
-            return found.document(secrets=await chain.resolve(found.references))
-
-    found = await load({"host": "${SECRET:host}"})
-    assert found.settings["host"].is_secret
-    assert CANARY not in repr(found.settings)
-    assert resolve({}, {}, found.settings).host == CANARY
-    with pytest.raises(ConfigError) as caught:
-        await load({"port": "${SECRET:host}"})
-    assert CANARY not in str(caught.value)
+def test_a_secret_is_refused_in_a_setting_that_is_shown() -> None:
+    assert problems({"externalUrl": "https://${SECRET:host}"}) == [
+        "mcp.json:1:35: externalUrl: a secret cannot stand here, since this setting is shown; use a variable, as ${NAME}"
+    ]
+    assert len(problems({"health": {"readyRequires": ["a", "${SECRET:b}"]}})) == 1

@@ -92,7 +92,7 @@ def test_a_missing_secret_stops_only_its_server_and_one_that_comes_starts_it(tmp
         before = environ_of(gateway, "other")
         assert "${SECRET:api-key}: there is no such secret" in gateway.stdout
         keep(SECRET, tmp_path)
-        gateway.wait_for_output("${SECRET:api-key} is another now")
+        gateway.wait_for_output("another secret than before: ${SECRET:api-key}")
         assert environ_of(gateway, "database")["API_KEY"] == SECRET
         assert environ_of(gateway, "other") == before
 

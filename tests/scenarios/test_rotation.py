@@ -159,7 +159,7 @@ async def test_whoever_uses_a_secret_begins_anew_and_nobody_else(tmp_path: Path)
         await become_new("by-lease")
         assert await again == pid
         assert environment_of(there["by-variable"])["VALUE"] == "old"
-        told = "".join(line for line in live.gateway.stderr.splitlines() if "is another now" in line)
+        told = "".join(line for line in live.gateway.stderr.splitlines() if "another secret than before" in line)
         counts = {reference: told.count(f"${{SECRET:{reference}}}") for reference in USED.values()}
         assert counts == {reference: reference != "env:variable" for reference in USED.values()}
 
@@ -181,7 +181,7 @@ async def test_what_cannot_be_asked_for_or_is_taken_away_stands_and_what_was_mis
         kept.put("files/ticks", "new")  # as soon as that is noticed, all files were looked at once more
         kept.put("files/waits", "here")
         await asyncio.to_thread(live.becomes_another, "ticks", there["ticks"])
-        await soon(lambda: "files:waits} is another now" in live.gateway.stderr, live)
+        await soon(lambda: "${SECRET:files:waits}; the servers that use it" in live.gateway.stderr, live)
         assert environment_of(await asyncio.to_thread(live.pid, "waits"))["VALUE"] == "here"
         assert await pids(live, failing) == {name: there[name] for name in failing}
         assert len(standing(live)) == len(failing)

@@ -143,7 +143,7 @@ def test_changes_are_told_beforehand_and_made_while_it_runs(fresh: Walk, address
         assert gateway.type(PAGE["reload"].command()).returncode == 0
         gateway.wait_for_output("ended time; changed api")
         fresh.type(PAGE["rotate"].text)
-        gateway.wait_for_output("${SECRET:docs-token} is another now")
+        gateway.wait_for_output("another secret than before: ${SECRET:docs-token}")
         features = gateway.type(PAGE["features"].command()).stdout
         assert "alerts" in features
 

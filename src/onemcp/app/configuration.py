@@ -69,6 +69,8 @@ class Configuration:
         self._runtime = runtime
         self._events = events
         self._told = frozenset((*start.settings.notices, *start.document.notices))
+        self._refused = ""
+        """What was wrong with secrets that came meanwhile."""
         self._lock = asyncio.Lock()
 
     async def reload(self) -> Candidate:
@@ -78,18 +80,18 @@ class Configuration:
             ConfigError: it is faulty. The one before stays, and whoever listens is told.
         """
         async with self._lock:
-            try:
-                candidate = await self._candidate()
-            except ConfigError as error:
-                _log.error("the configuration was not reloaded; the one before stays: %s", error)
-                self._events.emit(ConfigReloaded(self.settings.config, str(error)))
-                raise
-            await self.secrets.adopt(candidate.draft, candidate.chain, candidate.secrets)
-            self._draft = candidate.draft
-            await self._put_in_force(candidate.settings, candidate.document)
-            self._tell(candidate)
-            self._events.emit(ConfigReloaded(self.settings.config))
-            return candidate
+            return await self._reload()
+
+    async def reload_if_other(self) -> None:
+        """Reload if the files hold something else than when they were read last.
+
+        Raises:
+            ConfigError: as `reload`.
+        """
+        async with self._lock:
+            read = await asyncio.to_thread(fingerprint, self.path, self.settings.environment)
+            if read != self.tried:
+                await self._reload()
 
     async def preview(self) -> Candidate:
         """What a reload would put into force now; nothing is changed.
@@ -118,12 +120,28 @@ class Configuration:
             try:
                 document = self._draft.document(self.settings.name_separator, outcomes)
             except ConfigError as error:
-                _log.error("secrets that are others now cannot be used; the ones before stay: %s", error)
+                if str(error) != self._refused:
+                    _log.error("secrets that are others now cannot be used; the ones before stay: %s", error)
+                self._refused = str(error)
                 return
             names = ", ".join(sorted(reference.shown() for reference in rotated))
-            _log.info("%s is another now; the servers that use it begin anew", names)
+            _log.info("another secret than before: %s; the servers that use it begin anew", names)
             await self.secrets.adopt(self._draft, self.secrets.chain, outcomes)
             await self._put_in_force(self.settings, document)
+
+    async def _reload(self) -> Candidate:
+        try:
+            candidate = await self._candidate()
+        except ConfigError as error:
+            _log.error("the configuration was not reloaded; the one before stays: %s", error)
+            self._events.emit(ConfigReloaded(self.settings.config, str(error)))
+            raise
+        await self.secrets.adopt(candidate.draft, candidate.chain, candidate.secrets)
+        self._draft = candidate.draft
+        await self._put_in_force(candidate.settings, candidate.document)
+        self._tell(candidate)
+        self._events.emit(ConfigReloaded(self.settings.config))
+        return candidate
 
     async def _candidate(self) -> Candidate:
         """Read and judge; files are read by a thread, since large ones take a while.

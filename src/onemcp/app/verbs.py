@@ -5,6 +5,7 @@ from typing import Any
 
 from onemcp.app.configuration import Candidate, Configuration
 from onemcp.config.change import Change
+from onemcp.config.setting import Setting
 from onemcp.config.settings import Settings
 from onemcp.config.table import TABLE
 from onemcp.core.plan import differences, plan
@@ -56,7 +57,7 @@ def in_force(settings: Settings) -> list[dict[str, Any]]:
         {
             "setting": row.name,
             "key": row.key,
-            "value": _shown(getattr(settings, row.name), is_hidden=row.name in settings.hidden),
+            "value": _shown(row, getattr(settings, row.name)),
             "origin": settings.origins.get(row.name, ""),
         }
         for row in TABLE
@@ -68,12 +69,12 @@ def _change(change: Change) -> dict[str, Any]:
     return {
         "setting": row.name,
         "key": row.key,
-        "from": _shown(change.before, is_hidden=change.is_hidden),
-        "to": _shown(change.after, is_hidden=change.is_hidden),
+        "from": _shown(row, change.before),
+        "to": _shown(row, change.after),
         "origin": change.origin,
         "restart": change.needs_restart,
     }
 
 
-def _shown(value: object, *, is_hidden: bool) -> object:
-    return SECRET if is_hidden and value else value
+def _shown(row: Setting, value: object) -> object:
+    return SECRET if row.secret and value else value

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from onemcp.app.configuration import Configuration
-from onemcp.config.fingerprint import Facts, facts, fingerprint
+from onemcp.config.fingerprint import Facts, facts
 from onemcp.errors import ConfigError
 from onemcp.ops.signals import Signals
 
@@ -81,10 +81,8 @@ class _Watch:
         if now == self._seen and self._looks % NET:
             return
         self._seen = now if self._seen is None else await _left_alone(configuration, now)
-        environment = configuration.settings.environment
-        if await asyncio.to_thread(fingerprint, configuration.path, environment) != configuration.tried:
-            with suppress(ConfigError):  # which has been told to everybody
-                await configuration.reload()
+        with suppress(ConfigError):  # which has been told to everybody
+            await configuration.reload_if_other()
 
 
 async def _left_alone(configuration: Configuration, now: Facts) -> Facts:

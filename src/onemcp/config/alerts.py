@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from onemcp.config.interpolate import secrets_in
+from onemcp.config.interpolate import NO_SECRETS, secrets_in
 from onemcp.config.section import Item, Report, Section
 from onemcp.config.webhooks import Webhook, read_webhooks, resolved
 from onemcp.core.alerts import FOLLOWS, USUAL, Rule
@@ -88,6 +88,6 @@ def _runbooks(item: Item | None, environ: Mapping[str, str], report: Report) -> 
     if item is None:
         return RUNBOOKS
     if any(secrets_in(item.raw)):
-        report.problems.append(item.problem("a secret cannot stand here: every alert shows it", "write it out"))
+        report.problems.append(item.problem(f"{NO_SECRETS}: every alert shows it", "write it out"))
         return RUNBOOKS
     return resolved(item, environ, report).rstrip("/")

@@ -17,8 +17,6 @@ class Change:
     after: object = field(repr=False)
     origin: str
     """Where the new value comes from."""
-    is_hidden: bool = False
-    """One of the two values is secret."""
 
     @property
     def needs_restart(self) -> bool:
@@ -35,13 +33,11 @@ def in_force(now: Settings, new: Settings) -> Settings:
     """The new settings, but with the present values of those that need a restart."""
     kept = [change.setting.name for change in _changes(now, new) if change.needs_restart]
     origins = {**new.origins, **{name: now.origins.get(name, "") for name in kept}}
-    hidden = new.hidden - set(kept) | now.hidden & set(kept)
-    return replace(new, **{name: getattr(now, name) for name in kept}, origins=origins, hidden=hidden)
+    return replace(new, **{name: getattr(now, name) for name in kept}, origins=origins)
 
 
 def _changes(now: Settings, new: Settings) -> Iterator[Change]:
     for setting in TABLE:
         before, after = getattr(now, setting.name), getattr(new, setting.name)
         if before != after:
-            is_hidden = setting.name in now.hidden | new.hidden
-            yield Change(setting, before, after, new.origins.get(setting.name, ""), is_hidden)
+            yield Change(setting, before, after, new.origins.get(setting.name, ""))

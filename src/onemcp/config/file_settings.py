@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from onemcp.config.interpolate import secrets_in
+from onemcp.config.interpolate import NO_SECRETS, secrets_in
 from onemcp.config.keys import IGNORED_IN
 from onemcp.config.node import Node, plain
 from onemcp.config.section import Item, Report, Section, truth_hint
@@ -76,8 +76,7 @@ def _value(setting: Setting, item: Item, environ: Mapping[str, str], report: Rep
     except ConfigError as error:
         report.problems += error.problems
     except ValueError:
-        what = "the value is not allowed" if value.is_secret else setting.refusal(value.value)
-        report.problems.append(item.problem(what, _hint(item.node, setting)))
+        report.problems.append(item.problem(setting.refusal(value.value), _hint(item.node, setting)))
     return value
 
 
@@ -90,7 +89,8 @@ def _expanded(setting: Setting, item: Item, value: FileValue, environ: Mapping[s
     texts = value.value if isinstance(value.value, list) else [value.value]
     if not any(isinstance(text, str) and "${" in text for text in texts):
         return value
-    is_secret = any(isinstance(text, str) and any(secrets_in(text)) for text in texts)
+    if not setting.secret and any(isinstance(text, str) and any(secrets_in(text)) for text in texts):
+        raise item.fault(f"{NO_SECRETS}, since this setting is shown", "use a variable, as ${NAME}")
     if isinstance(item.node.value, list):
         parts = [Item(node, item.key) for node in item.node.value]
         resolved: object = [
@@ -99,7 +99,7 @@ def _expanded(setting: Setting, item: Item, value: FileValue, environ: Mapping[s
     else:
         resolved = item.text(environ)
     is_spoken = isinstance(resolved, str) and setting.kind not in _TEXTS
-    return replace(value, value=resolved, is_secret=is_secret, is_spoken=is_spoken)
+    return replace(value, value=resolved, is_spoken=is_spoken)
 
 
 def _hint(node: Node, setting: Setting) -> str:

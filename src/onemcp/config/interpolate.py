@@ -19,6 +19,8 @@ SECRET: Final = "SECRET:"  # noqa: S105 - no secret but its mark
 """What a reference to a secret begins with; an environment that knows secrets has them by such names."""
 REFERENCE: Final = re.compile(r"(\$\$\{)|\$\{([^{}]*)(\}?)")
 _VARIABLE: Final = re.compile(r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(:[-?].*)?", re.DOTALL)
+NO_SECRETS: Final = "a secret cannot stand here"
+"""What the sentence begins with about a value that is shown, and has a secret in it."""
 _UNSET: Final = " is not set"
 _LITERAL_FIX: Final = "write $${ for the two characters themselves"
 

@@ -25,7 +25,6 @@ IGNORED: Final = frozenset(
         "inputs",
         "instructionTemplates",
         "lazyLoading",
-        "logFile",
         "mcpTemplates",
         "name",
         "preferences",

@@ -18,8 +18,10 @@ def overlaid(base: Node, over: Node, told: Told | None = None) -> Node:
 
 
 def _merged(base: Node, over: Node, key: str, told: Told | None) -> Node:
-    if not isinstance(base.value, dict) or not isinstance(over.value, dict):
+    if not isinstance(over.value, dict):
         return over
+    if not isinstance(base.value, dict):
+        return _pruned(over)
     members = dict(base.value)
     for name, member in over.value.items():
         path = f"{key}.{name}" if key else name
@@ -27,7 +29,7 @@ def _merged(base: Node, over: Node, key: str, told: Told | None) -> Node:
         if member.value.value is None:
             members.pop(name, None)
         elif below is None:
-            members[name] = _pruned(member)
+            members[name] = Member(member.key, _pruned(member.value))
         else:
             if told is not None and not _are_objects(below, member):
                 told(path, below, member)
@@ -39,11 +41,13 @@ def _are_objects(below: Member, above: Member) -> bool:
     return isinstance(below.value.value, dict) and isinstance(above.value.value, dict)
 
 
-def _pruned(member: Member) -> Member:
+def _pruned(node: Node) -> Node:
     """The same without the members that are null, which have nothing to take away here."""
-    value = member.value.value
-    if not isinstance(value, dict):
-        return member
-    kept = {name: _pruned(inner) for name, inner in value.items() if inner.value.value is not None}
-    node = member.value
-    return Member(member.key, Node(kept, node.start, node.end, node.line, node.column, node.file))
+    if not isinstance(node.value, dict):
+        return node
+    kept = {
+        name: Member(member.key, _pruned(member.value))
+        for name, member in node.value.items()
+        if member.value.value is not None
+    }
+    return Node(kept, node.start, node.end, node.line, node.column, node.file)

@@ -69,8 +69,6 @@ class Settings:
     secrets_key_file: str
     origins: Mapping[str, str] = field(compare=False)
     """Where each value comes from: `default`, `flag --port`, `variable ONE_MCP_PORT`, `mcp.json:3`."""
-    hidden: frozenset[str] = field(default=frozenset(), compare=False)
-    """The attributes whose values are secret, or have a secret in them: shown to nobody."""
     notices: tuple[str, ...] = field(default=(), compare=False)
     """What is worth a line at start, for a person."""
 
@@ -89,8 +87,6 @@ class FileValue:
     file: str = ""
     line: int = 0
     column: int = 0
-    is_secret: bool = False
-    """A secret went into it: it is shown to nobody."""
     is_spoken: bool = False
     """A text that a reference stands for, and that is read as one of a variable would be."""
 
@@ -148,7 +144,7 @@ def resolve(
         raise ConfigError(*finder.problems)
     variables = [setting.variable for setting in TABLE]
     notices = (*links.notices, *unknown(own, variables), *finder.notices)
-    return Settings(**values, origins=finder.origins, hidden=frozenset(finder.hidden), notices=notices)
+    return Settings(**values, origins=finder.origins, notices=notices)
 
 
 @dataclass(slots=True)
@@ -158,7 +154,6 @@ class _Found:
     origin: str
     value: object = None
     problem: Problem | None = None
-    is_secret: bool = False
 
 
 class _Finder:
@@ -169,7 +164,6 @@ class _Finder:
         self._typed = typed
         self._file = file
         self.origins: dict[str, str] = {}
-        self.hidden: set[str] = set()
         self.problems: list[Problem] = []
         self.notices: list[str] = []
 
@@ -179,8 +173,6 @@ class _Finder:
         self.problems += [place.problem for place in found if place.problem is not None]
         first = found[0]
         self.origins[setting.name] = first.origin
-        if setting.secret or first.is_secret:
-            self.hidden.add(setting.name)
         if len(found) > 1 and found[1].origin.startswith("flag") and first.value != found[1].value:
             shown = f"{setting.variable}={self._environ[setting.variable]}"
             self.notices.append(f"{shown} overrides {setting.flag}, since the environment comes first")
@@ -214,9 +206,9 @@ class _Finder:
         try:
             value = given.meant_by(setting)
         except ValueError:
-            what = "the value is not allowed" if given.is_secret else setting.refusal(given.value)
+            what = setting.refusal(given.value)
             problem = Problem(what, "", given.file, given.line, given.column, setting.key)
             return _Found(given.origin, problem=problem)
         if setting.kind is Kind.PATH and value:
             value = str(Path(given.file).parent / under_home(str(value), self._environ))
-        return _Found(given.origin, value, is_secret=given.is_secret)
+        return _Found(given.origin, value)

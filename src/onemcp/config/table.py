@@ -104,6 +104,7 @@ TABLE: Final = (
         default="info",
         choices=("debug", "info", "warn", "error"),
         key="logging.level",
+        former=("logLevel",),
         reloadable=True,
         help="the least serious lines that are logged",
     ),
@@ -176,6 +177,7 @@ TABLE: Final = (
         kind=Kind.PATH,
         default="",
         key="logging.file",
+        former=("logFile",),
         help="the file to log to in the place of standard error",
     ),
     Setting(

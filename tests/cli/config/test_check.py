@@ -101,9 +101,16 @@ def test_secrets_are_asked_for_only_if_somebody_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ['"url": "https://${SECRET:host}:${SECRET:port}/mcp"', '"command": "x", "disabled": "${SECRET:x}"'])  # fmt: skip
 def test_a_value_that_depends_on_a_secret_is_not_held_against_anybody(place: str, tmp_path: Path) -> None:
-    write(tmp_path, f'{{"mcpServers": {{"a": {{{place}}}}}, "port": "${{SECRET:port}}"}}')
+    write(tmp_path, f'{{"mcpServers": {{"a": {{{place}}}}}}}')
     done = onemcp("config", "check", folder=tmp_path)
     assert (done.returncode, done.stdout) == (0, "mcp.json is fine: 1 server\n")
+
+
+@pytest.mark.parametrize("place", ['"port": "${SECRET:x}"', '"alerts": {"runbooks": "https://${SECRET:x}"}'])
+def test_a_secret_where_everybody_would_see_it_is_told(place: str, tmp_path: Path) -> None:
+    write(tmp_path, f'{{"mcpServers": {{}}, {place}}}')
+    done = onemcp("config", "check", folder=tmp_path)
+    assert (done.returncode, "a secret cannot stand here" in done.stdout) == (78, True)
 
 
 def test_what_the_start_would_refuse_is_told(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ FILE: Final = """{
     "search": { "url": "https://h/mcp?key=c4n4ryC4N4RY", "headers": { "Authorization": "Bearer ${SEARCH_TOKEN}" } }
   },
   "serverDefaults": { "requestTimeout": 120000 },
-  "logging": { "level": "debug", "file": "${SECRET:place}" },
+  "logging": { "level": "debug" },
   "alerts": { "webhooks": [{ "url": "https://hooks.example/c4n4ryC4N4RY", "secret": "c4n4ryC4N4RY-c4n4ryC4N4RY" }] }
 }
 """
@@ -72,7 +72,6 @@ def test_as_json_every_setting_and_value_is_there(tmp_path: Path) -> None:
     assert list(settings) == [row.name for row in TABLE]
     assert settings["page_size"] == (7, "variable ONE_MCP_PAGE_SIZE")
     assert settings["log_level"] == ("debug", "mcp.json:12")
-    assert settings["log_file"] == ("***", "mcp.json:12")
     assert settings["secrets_key"] == ("***", "variable ONE_MCP_SECRETS_KEY")
     values = {row["key"]: row for row in answer["values"]}
     assert values["mcpServers.files.args"] == {

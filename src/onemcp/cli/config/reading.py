@@ -15,7 +15,7 @@ from onemcp.cli.outcome import CommandError, Exit
 from onemcp.config.document import Document, Draft, draft
 from onemcp.config.secrets.opening import opened
 from onemcp.config.secrets.stand_ins import stand_ins, without_guesses
-from onemcp.config.settings import FileValue, Settings, around, resolve
+from onemcp.config.settings import Settings, around, resolve
 from onemcp.config.table import TABLE
 from onemcp.errors import ConfigError, Problem, StartError
 
@@ -60,7 +60,7 @@ def read(environ: Mapping[str, str], typed: Mapping[str, object], *, with_secret
         return Read(path, first, Document(), None, (*problems, *error.problems), ())
     document, faulty = _judged(found, first, environ, with_secrets=with_secrets)
     faults = document.faults(faulty)
-    file = document.settings if with_secrets else _guessed(document.settings)
+    file = document.settings
     try:
         settings = replace(resolve(environ, typed, file), config=str(path))
     except ConfigError:  # the document has said so
@@ -121,15 +121,6 @@ async def _with_secrets(
 ) -> tuple[Document, tuple[Problem, ...]]:
     async with opened(found.secrets, around(first, environ)) as chain:
         return found.judged(first.name_separator, await chain.resolve(found.references))
-
-
-def _guessed(file: Mapping[str, FileValue]) -> dict[str, FileValue]:
-    """The settings of the file, with the default for each that is a secret, which nobody has asked for."""
-    defaults = {setting.key: setting.default for setting in TABLE}
-    return {
-        key: replace(value, value=defaults[key], is_spoken=False) if value.is_secret else value
-        for key, value in file.items()
-    }
 
 
 def _refused(settings: Settings) -> Iterable[Problem]:

@@ -83,13 +83,11 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
 
 def shown_settings(found: Read) -> list[Shown]:
     """Every setting, with `***` for what is secret."""
-    secret = {key for key, value in found.document.settings.items() if value.is_secret}
     rows = []
     for setting in TABLE:
         value, origin = getattr(found.settings, setting.name), found.settings.origins[setting.name]
-        is_file = not origin.startswith(("variable ", "flag ")) and origin != "default"
-        is_secret = (setting.secret and value) or (setting.key in secret and is_file)
-        rows.append(Shown(setting, SECRET if is_secret else _masked(setting, value), origin))
+        shown = SECRET if setting.secret and value else _masked(setting, value)
+        rows.append(Shown(setting, shown, origin))
     return rows
 
 

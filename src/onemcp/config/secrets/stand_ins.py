@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Final
 
-from onemcp.config.interpolate import is_secret_missing, is_unresolved, secrets_in
+from onemcp.config.interpolate import NO_SECRETS, is_secret_missing, is_unresolved, secrets_in
 from onemcp.config.node import Node
 from onemcp.config.secrets.reference import Reference, parse
 from onemcp.config.secrets.secret import Secret
@@ -28,6 +28,8 @@ def without_guesses(problems: Iterable[Problem], tree: Node) -> tuple[Problem, .
 
 
 def _is_guess(problem: Problem, places: Container[tuple[str, int, int]]) -> bool:
+    if problem.what.startswith(NO_SECRETS):
+        return False
     is_there = (problem.file, problem.line, problem.column) in places
     return is_there and (is_secret_missing(problem) or not is_unresolved(problem))
 
