@@ -137,7 +137,9 @@ def test_the_configuration_says_which_file_and_key_are_meant(tmp_path: Path) -> 
     assert secret(tmp_path, "get", "a", "--reveal", **named).stdout == f"{CANARY}\n"
     other = {**named, "ONE_MCP_SECRETS_FILE": str(tmp_path / "other.sealed")}
     assert secret(tmp_path, "get", "a", **other).returncode == 1
-    assert secret(tmp_path, "list", "--file", str(tmp_path / "third"), **named).stdout.startswith("no secrets")
+    assert secret(tmp_path, "list", "--file", str(tmp_path / "third"), **named).stdout.startswith(
+        "no secrets"
+    )
 
 
 def test_a_configuration_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:

@@ -118,3 +118,14 @@ async def test_a_mistake_in_the_section_is_one_of_the_document(tmp_path: Path) -
     config = {"mcpServers": servers(a="${SECRET:key}"), "secrets": {"chain": ["vualt"]}}
     with pytest.raises(ConfigError, match=r"secrets.chain\[0\]: there is no provider vualt"):
         await loaded(tmp_path, config)
+
+
+async def test_a_spec_shows_no_secret_wherever_it_is_printed(tmp_path: Path) -> None:
+    reference = "${SECRET:key}"
+    entries = {
+        "a": {"command": ["true", reference], "args": [reference], "env": {"A": reference}},
+        "b": {"url": f"https://h/{reference}", "headers": {"A": reference}},
+    }
+    found = await loaded(tmp_path, {"mcpServers": entries, "secrets": kept(tmp_path, key=CANARY)})
+    assert [spec.fault for spec in found.specs] == [None, None]
+    assert CANARY not in repr(found) + str(found.specs)

@@ -159,7 +159,9 @@ async def test_whoever_uses_a_secret_begins_anew_and_nobody_else(tmp_path: Path)
         await become_new("by-lease")
         assert await again == pid
         assert environment_of(there["by-variable"])["VALUE"] == "old"
-        told = "".join(line for line in live.gateway.stderr.splitlines() if "another secret than before" in line)
+        told = "".join(
+            line for line in live.gateway.stderr.splitlines() if "another secret than before" in line
+        )
         counts = {reference: told.count(f"${{SECRET:{reference}}}") for reference in USED.values()}
         assert counts == {reference: reference != "env:variable" for reference in USED.values()}
 

@@ -9,11 +9,11 @@ from onemcp.errors import Problem
 
 @dataclass(frozen=True, slots=True)
 class StdioTransport:
-    """A child process that speaks MCP on its standard streams."""
+    """A child process that speaks MCP on its standard streams. What may be secret is in no `repr`."""
 
-    argv: tuple[str, ...]
+    argv: tuple[str, ...] = field(repr=False)
     """Program and arguments; never given to a shell."""
-    env: tuple[tuple[str, str], ...] = ()
+    env: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """The entry's own variables, on top of the allow-listed environment."""
     cwd: str = ""
     """Working directory; empty for the gateway's own."""
@@ -25,12 +25,12 @@ class StdioTransport:
 
 @dataclass(frozen=True, slots=True)
 class HttpTransport:
-    """A server reached over HTTP."""
+    """A server reached over HTTP. What may be secret is in no `repr`."""
 
-    url: str
+    url: str = field(repr=False)
     kind: Literal["http", "sse"] = "http"
     """`http` is streamable HTTP; `sse` the old HTTP+SSE of 2024-11-05."""
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
