@@ -74,6 +74,14 @@ def test_a_reference_finds_it_the_environment_comes_first_and_no_server_inherits
     assert "B" not in dict(spec.transport.env)
 
 
+def test_one_that_leads_nowhere_is_told_and_a_folder_is_none(tmp_path: Path) -> None:
+    (tmp_path / ".env").symlink_to("nowhere")
+    with pytest.raises(ConfigError, match=r"\.env: the link leads nowhere"):
+        load_dotenv(tmp_path)
+    (tmp_path / "nowhere").mkdir()
+    assert load_dotenv(tmp_path) == {}
+
+
 def test_one_that_is_not_there_or_no_text(tmp_path: Path) -> None:
     assert load_dotenv(tmp_path) == {}
     (tmp_path / ".env").write_bytes(b"A=\xff")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from onemcp.config.document import load
-from onemcp.config.sources import read_sources
+from onemcp.config.sources import is_folder, read_sources, watched
 from onemcp.core.spec import StdioTransport
 from onemcp.errors import ConfigError
 
@@ -51,6 +51,67 @@ def test_a_folder_is_its_fragments(folder: Path) -> None:
 def test_a_dot_in_a_name_makes_no_overlay_where_there_is_nothing_to_lay_it_over(tmp_path: Path) -> None:
     (tmp_path / "10-web.v2.json").write_text("{}")
     assert names(tmp_path) == ["10-web.v2.json"]
+
+
+@pytest.mark.parametrize("base", ["mcp.toml", "mcp.yaml", "mcp.json"])
+def test_what_is_different_may_be_in_another_format(base: str, tmp_path: Path) -> None:
+    for name in (base, "mcp.production.yml", "other.production.json"):
+        (tmp_path / name).write_text("{}")
+    assert names(tmp_path / base, "production") == [base, "mcp.production.yml"]
+    assert names(tmp_path) == [base, "other.production.json"]
+    assert names(tmp_path, "production") == [base, "mcp.production.yml", "other.production.json"]
+    with pytest.raises(ConfigError, match="did you mean production"):
+        read_sources(tmp_path / base, "prodution")
+
+
+def test_one_in_the_same_format_is_not_another_files(tmp_path: Path) -> None:
+    for name in ("10.json", "10.production.json", "10.production.yaml", "10.yaml"):
+        (tmp_path / name).write_text("{}")
+    assert names(tmp_path, "production") == ["10.json", "10.production.json", "10.yaml", "10.production.yaml"]
+    for name in ("10.json", "10.yaml"):
+        assert len(names(tmp_path / name, "production")) == 2
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_two_for_the_same_environment_and_file_are_refused(is_folder: bool, tmp_path: Path) -> None:
+    for name in ("mcp.json", "mcp.production.json", "mcp.production.yaml"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(ConfigError, match=r"mcp\.production\.yaml: mcp\.production\.json is there as well"):
+        read_sources(tmp_path if is_folder else tmp_path / "mcp.json", "production")
+
+
+@pytest.mark.parametrize("link", ["mcp.production.json", "conf.d/10.json", "conf.d/10.production.json"])
+def test_a_link_that_leads_nowhere_is_not_passed_over(link: str, tmp_path: Path) -> None:
+    (tmp_path / "conf.d").mkdir()
+    for name in ("mcp.json", "conf.d/20.json", "conf.d/20.production.json"):
+        (tmp_path / name).write_text("{}")
+    (tmp_path / link).symlink_to("nowhere")
+    with pytest.raises(ConfigError, match="there is no such file"):
+        read_sources(tmp_path / "mcp.json", "production")
+
+
+def test_the_end_of_a_name_may_be_in_capitals(tmp_path: Path) -> None:
+    for name in ("10.JSON", "20.Yaml"):
+        (tmp_path / name).write_text("{}")
+    assert names(tmp_path) == ["10.JSON", "20.Yaml"]
+
+
+def test_a_name_that_nobody_may_look_at_is_no_folder_and_is_told(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 300) / "mcp.json"
+    assert not is_folder(path)
+    assert watched(path) == (path.parent, path.parent / "conf.d")
+    with pytest.raises(ConfigError, match="cannot be read: File name too long"):
+        read_sources(path, "production")
+
+
+def test_fragments_are_in_a_folder_or_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "mcp.json").write_text("{}")
+    (tmp_path / "conf.d").symlink_to("nowhere")
+    with pytest.raises(ConfigError, match=r"conf\.d: the link leads nowhere"):
+        read_sources(tmp_path / "mcp.json")
+    (tmp_path / "nowhere").write_text("{}")
+    with pytest.raises(ConfigError, match=r"conf\.d: the folder cannot be read: Not a directory"):
+        read_sources(tmp_path / "mcp.json")
 
 
 @pytest.mark.parametrize(
@@ -128,6 +189,10 @@ def test_the_settings_of_1mcp_are_read_where_they_can_only_be_ours(tmp_path: Pat
     }
     assert names(tmp_path / home / "mcp.json") == ["config.toml", "mcp.json"]
     assert names(tmp_path / "site" / "mcp.json") == ["mcp.json"]
+    (tmp_path / home / "config.toml").unlink()
+    (tmp_path / home / "config.toml").symlink_to("nowhere")
+    with pytest.raises(ConfigError, match=r"config\.toml: there is no such file"):
+        read_sources(tmp_path / home / "mcp.json")
 
 
 def test_what_is_not_understood_in_them_is_refused_and_switches_nothing_off(tmp_path: Path) -> None:

@@ -98,6 +98,8 @@ def test_any_text_arrives_as_it_is(value: str) -> None:
         ({"a": {"extend": "b"}, "b": {"extend": "a"}}, {"extend": "a"}, "templates.b.extend", "templates extend each other without end: a > b > a"),
         ({"t": 5}, {"extend": "t"}, "templates.t", "expected an object"),
         ([], {"extend": "t"}, "templates", "expected an object"),
+        ({"t": {"command": "x", "parameters": {"a": "b"}}}, {"extend": "t", "parameters": ["c"]}, "mcpServers.s.parameters", "expected an object"),
+        ({"t": {"command": "x", "parameters": 5}}, {"command": "y"}, "templates.t.parameters", "expected an object"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_with_its_place(templates: object, entry: object, key: str, what: str) -> None:
@@ -105,6 +107,13 @@ def test_what_is_wrong_is_told_with_its_place(templates: object, entry: object, 
     first = problems[0]
     assert (first.file, first.line, first.key) == ("mcp.json", 1, key)
     assert "; ".join(filter(None, (first.what, first.fix))) == what
+
+
+def test_null_is_as_if_nothing_were_said() -> None:
+    template = {"command": "x", "extend": None, "parameters": None}
+    servers, problems = written({"t": template}, s={"extend": "t", "parameters": None}, u={"extend": None})
+    assert (servers, problems) == ({"s": {"command": "x"}, "u": {}}, [])
+    assert written(None, s={"command": "x"}) == ({"s": {"command": "x"}}, [])
 
 
 def test_a_long_chain_ends() -> None:

@@ -329,6 +329,7 @@ def test_what_is_wrong_with_single_values_is_told_at_once() -> None:
         ("a = 'x", "1:7: the string does not end"),
         ('a = "x', "1:7: the string does not end"),
         ('a = """x', "1:9: the string does not end"),
+        ('a = "x\n', "1:7: the string does not end on its line"),
         ("a = '''x", "1:9: the string does not end"),
         (
             'a = "C:\\dir"',

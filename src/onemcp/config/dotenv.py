@@ -35,8 +35,13 @@ def load_dotenv(folder: Path) -> Mapping[str, str]:
     path = folder / NAME
     file = readable(str(path))
     try:
-        data = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except (NotADirectoryError, IsADirectoryError):  # a folder of that name may be a virtual environment
+        return {}
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise unreadable(file, "the link leads nowhere", "mend it, or take it away") from error
         return {}
     except OSError as error:
         raise unreadable(file, f"the file cannot be read: {error.strerror}") from error

@@ -5,14 +5,15 @@
     mcp.production.json         what is different in the environment of that name, laid over everything
     conf.d/10-web.production.json   the same for a fragment, right after it
 
-A folder may be named in the place of a file: its own files are the fragments.
+What is laid over a file may be in another format: `mcp.production.json` over `mcp.toml`. A folder may be named in the place of a file: its own files are the fragments.
 
     config.toml                 settings of the gateway, only in a folder called `1mcp` or `onemcp`, where 1MCP has them
 
 It comes first, so that everything else counts over it.
 """
 
-from collections.abc import Iterable, Iterator
+import os.path
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -49,9 +50,10 @@ def read_sources(path: Path, environment: str = "") -> tuple[Source, ...]:
     """The files of a configuration in the order in which they are laid over each other.
 
     Raises:
-        ConfigError: one cannot be read, is larger than 10 MiB or not UTF-8, or there is none for this environment.
+        ConfigError: one cannot be read, is larger than 10 MiB or not UTF-8, or there is none for this environment, or
+            two for one file.
     """
-    if path.is_dir():
+    if is_folder(path):
         fragments = _fragments(path)
         if not fragments:
             raise unreadable(
@@ -60,62 +62,105 @@ def read_sources(path: Path, environment: str = "") -> tuple[Source, ...]:
         found = list(_with_overlays(fragments, environment))
     else:
         found = [(path, False), *_with_overlays(_fragments(path.parent / FRAGMENTS), environment)]
-        if (settings := path.with_name(APART)).is_file() and path.parent.absolute().name in HOMES:
+        # A link that leads nowhere is there as well: passed over, it would leave other values in force.
+        if os.path.lexists(settings := path.with_name(APART)) and path.parent.absolute().name in HOMES:
             found.insert(0, (settings, False))
-        if environment and (overlay := _overlay(path, environment)).is_file():
-            found.append((overlay, True))
+        if environment:
+            found += [(each, True) for each in _overlays(path, environment, _beside(path, environment))]
     if environment and not any(is_overlay for _, is_overlay in found):
         raise _unknown(path, environment)
     return tuple(Source(readable(str(each)), read_text(each), is_overlay) for each, is_overlay in found)
 
 
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder that can be seen; what cannot be is told by whoever reads it."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir() raises where nobody may look
+
+
 def watched(path: Path) -> tuple[Path, ...]:
     """The folders in which a change may be one of the configuration."""
-    return (path,) if path.is_dir() else (path.parent, path.parent / FRAGMENTS)
+    return (path,) if is_folder(path) else (path.parent, path.parent / FRAGMENTS)
 
 
 def _with_overlays(fragments: Iterable[Path], environment: str) -> Iterator[tuple[Path, bool]]:
     """Fragments, each followed by its overlay; files that are another environment's are left out."""
     names = {each.name for each in fragments}
     for fragment in fragments:
-        base = _base(fragment.name)
-        if base in names:
+        if _base(fragment.name, names):
             continue
         yield fragment, False
-        if environment and _overlay(fragment, environment).name in names:
-            yield _overlay(fragment, environment), True
+        if environment:
+            yield from ((each, True) for each in _overlays(fragment, environment, names))
 
 
-def _base(name: str) -> str:
-    """The file that one of this name is laid over, if it is such a file: `10-web.json` of `10-web.production.json`."""
-    stem, dot, extension = name.rpartition(".")
+def _base(name: str, names: Collection[str]) -> str:
+    """The file among `names` that one is laid over, if there is one: `10-web.json` of `10-web.production.json`.
+
+    It is the one in the same format, else one in another.
+    """
+    stem, _, extension = name.rpartition(".")
     base, between, _ = stem.rpartition(".")
-    return f"{base}{dot}{extension}" if between and base else ""
+    if not between or not base:
+        return ""
+    candidates = (f"{base}.{extension}", *(base + each for each in EXTENSIONS))
+    return next((each for each in candidates if each in names), "")
 
 
 def _overlay(path: Path, environment: str) -> Path:
     return path.with_name(f"{path.stem}.{environment}{path.suffix}")
 
 
+def _beside(path: Path, environment: str) -> set[str]:
+    """The names of the file, of its overlay, and of both in other formats, as far as they are there."""
+    endings = (path.suffix, *EXTENSIONS)
+    wanted = {path.stem + between + each for between in ("", f".{environment}") for each in endings}
+    return {name for name in wanted if os.path.lexists(path.with_name(name))}
+
+
+def _overlays(path: Path, environment: str, names: Collection[str]) -> list[Path]:
+    """The file of `names` that says what is different in an environment; none or one.
+
+    Raises:
+        ConfigError: there are two, in different formats, and nobody knows which is meant.
+    """
+    stem = f"{path.stem}.{environment}"
+    wanted = dict.fromkeys((stem + path.suffix, *(stem + each for each in EXTENSIONS)))
+    found = [
+        path.with_name(each)
+        for each in wanted
+        if each in names and (each == stem + path.suffix or _base(each, names) == path.name)
+    ]
+    if len(found) > 1:
+        what = f"{found[0].name} is there as well, and both would be laid over {path.name}"
+        raise unreadable(readable(str(found[1])), what, "keep one of them")
+    return found
+
+
 def _fragments(folder: Path) -> list[Path]:
     """The configuration files in a folder, by name; none where there is no folder."""
     try:
         names = sorted(each.name for each in folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError as error:
+        if folder.is_symlink():
+            raise unreadable(
+                readable(str(folder)), "the link leads nowhere", "mend it, or take it away"
+            ) from error
         return []
     except OSError as error:
         raise unreadable(readable(str(folder)), f"the folder cannot be read: {error.strerror}") from error
-    found = [folder / name for name in names if name.endswith(EXTENSIONS) and not name.startswith(".")]
+    found = [
+        folder / name for name in names if name.lower().endswith(EXTENSIONS) and not name.startswith(".")
+    ]
     if len(found) > MAX_FRAGMENTS:
         raise unreadable(readable(str(folder)), f"there are more than {MAX_FRAGMENTS} files in it")
-    return [each for each in found if not each.is_dir()]
+    return [each for each in found if not is_folder(each)]
 
 
 def _unknown(path: Path, environment: str) -> ConfigError:
     """Nothing says what is different in this environment: most likely its name is not meant."""
-    folder = path if path.is_dir() else path.parent
+    folder = path if is_folder(path) else path.parent
     known = sorted(_environments(path))
-    wanted = "a fragment of it" if path.is_dir() else _overlay(path, environment).name
+    wanted = "a fragment of it" if is_folder(path) else _overlay(path, environment).name
     guess = nearest(environment, known)
     fix = f"did you mean {guess}?" if guess else f"there are {', '.join(known)}" if known else ""
     hint = f"write {{}} into {wanted} if nothing is different there"
@@ -125,14 +170,14 @@ def _unknown(path: Path, environment: str) -> ConfigError:
 
 def _environments(path: Path) -> set[str]:
     """The environments that a configuration has files for."""
-    places = [path] if path.is_dir() else [path.parent, path.parent / FRAGMENTS]
+    places = [path] if is_folder(path) else [path.parent, path.parent / FRAGMENTS]
     found: set[str] = set()
     for folder in places:
         fragments = _fragments(folder)
         names = {each.name for each in fragments}
         for each in fragments:
-            base = _base(each.name)
-            if base in names and (folder != path.parent or base == path.name):
+            base = _base(each.name, names)
+            if base and (folder != path.parent or base == path.name):
                 found.add(each.stem.rpartition(".")[2])
     return found
 

@@ -40,7 +40,7 @@ def instantiated(root: Node, problems: list[Problem]) -> Node:
         return root
     members = dict(root.value)
     templates = members.pop(TEMPLATES, None)
-    known = _objects(templates.value, TEMPLATES, problems) if templates is not None else {}
+    known = _templates(templates.value, problems) if templates is not None else {}
     for name in (SERVERS, SERVERS_ALIAS):
         servers = members.get(name)
         if servers is not None and isinstance(servers.value.value, dict):
@@ -51,14 +51,28 @@ def instantiated(root: Node, problems: list[Problem]) -> Node:
     return replace(root, value=members)
 
 
-def _objects(node: Node, key: str, problems: list[Problem]) -> Members:
-    if not isinstance(node.value, dict):
-        problems.append(_problem(node, key, "expected an object"))
-        return {}
-    for name, member in node.value.items():
+def _templates(node: Node, problems: list[Problem]) -> Members:
+    """All templates by name; what is wrong with their parameters is told here, once."""
+    templates = _object(node, TEMPLATES, problems)
+    found = {}
+    for name, member in templates.items():
+        key = f"{TEMPLATES}.{name}"
         if not isinstance(member.value.value, dict):
-            problems.append(_problem(member.value, f"{key}.{name}", "expected an object"))
-    return {name: member for name, member in node.value.items() if isinstance(member.value.value, dict)}
+            problems.append(_problem(member.value, key, "expected an object"))
+            continue
+        found[name] = member
+        if PARAMETERS in member.value.value:
+            _object(member.value.value[PARAMETERS].value, f"{key}.{PARAMETERS}", problems)
+    return found
+
+
+def _object(node: Node, key: str, problems: list[Problem]) -> Members:
+    """The members of what has to be an object; null has none."""
+    if isinstance(node.value, dict):
+        return node.value
+    if node.value is not None:
+        problems.append(_problem(node, key, "expected an object"))
+    return {}
 
 
 def _written(name: str, entry: Member, known: Members, problems: list[Problem]) -> Member:
@@ -66,13 +80,15 @@ def _written(name: str, entry: Member, known: Members, problems: list[Problem]) 
     node, key = entry.value, f"{SERVERS}.{name}"
     if not isinstance(node.value, dict):
         return entry
-    if EXTEND not in node.value:
-        return _without_parameters(entry, key, problems)
-    template = _template(node.value[EXTEND].value, key, known, problems, ())
+    extended = node.value.get(EXTEND)
+    if extended is None or extended.value.value is None:
+        return _without_parameters(Member(entry.key, _without(node, EXTEND)), key, problems)
+    template = _template(extended.value, key, known, problems, ())
     rest = _without(node, EXTEND, PARAMETERS)
     if template is None:
         return Member(entry.key, rest)
-    given = _members(node, PARAMETERS)
+    parameters = node.value.get(PARAMETERS)
+    given = _object(parameters.value, f"{key}.{PARAMETERS}", problems) if parameters is not None else {}
     values = _values(node, key, template.declared, given, problems)
     if values is None:
         return Member(entry.key, overlaid(template.body, rest))
@@ -118,9 +134,10 @@ def _template(
         return None
     node = known[name].value
     body, declared = _without(node, EXTEND, PARAMETERS), _members(node, PARAMETERS)
-    if not isinstance(node.value, dict) or EXTEND not in node.value:
+    extended = node.value.get(EXTEND) if isinstance(node.value, dict) else None
+    if extended is None or extended.value.value is None:
         return _Template(body, declared)
-    below = _template(node.value[EXTEND].value, f"{TEMPLATES}.{name}", known, problems, (*chain, name))
+    below = _template(extended.value, f"{TEMPLATES}.{name}", known, problems, (*chain, name))
     return (
         _Template(overlaid(below.body, body), {**below.declared, **declared}) if below is not None else None
     )

@@ -39,6 +39,7 @@ _OWN: Final = (
         "a backslash itself is written \\\\, or the text stands in single quotes",
     ),
     ("Unterminated string", "the string does not end", ""),
+    ("Illegal character '\\n'", "the string does not end on its line", ""),
     ("Expected \"'", "the string does not end", ""),
     ("Expected '\"", "the string does not end", ""),
     ("Unclosed array", "expected , or ] in the array", ""),

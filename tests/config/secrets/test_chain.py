@@ -117,7 +117,12 @@ async def test_who_does_not_answer_in_time_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "words"), [("", "it is empty in p"), ("canary\0", "it has a NUL character in p")]
+    ("value", "words"),
+    [
+        ("", "it is empty in p"),
+        ("canary\0", "it has a NUL character in p"),
+        ("canary\ud800", "it has half of a surrogate pair in p"),
+    ],
 )
 async def test_what_is_no_secret_is_refused(value: str, words: str) -> None:
     sentence = await asked(chain(Kept("p", {"a": value})), "a")

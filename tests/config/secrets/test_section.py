@@ -132,8 +132,20 @@ def test_folders_and_sealed_files_are_read() -> None:
             ".address: the address of Vault has a path; name only scheme, host and port",
         ),
         (
-            {**VAULT, "token": ""},
+            {"type": "vault", "address": "https://vault"},
             NO_TOKEN,
+        ),
+        ({**VAULT, "token": ""}, ".token: it is empty; say what it is, or take it out"),
+        (
+            {**VAULT, "token": None, "kubernetes": {"role": ""}},
+            ".kubernetes.role: it is empty; say what it is, or take it out",
+        ),
+        ({**VAULT, "caFile": ""}, ".caFile: it is empty; say what it is, or take it out"),
+        ({"type": "folder", "path": "${EMPTY:-}"}, ".path: it is empty; say what it is, or take it out"),
+        ({"type": None}, ": a provider has no type; there are env, exec, folder, sealed, vault"),
+        (
+            {**VAULT, "address": "http://127.vault.example.com:8200"},
+            '.address: over http everybody on the way reads the secrets; use https, or say "allowHttp": true',
         ),
         ({**VAULT, "tokenFile": "t"}, ": there are token and tokenFile; keep the one that is meant"),
         (
@@ -155,6 +167,22 @@ def test_a_mistake_is_told_with_its_place(members: dict[str, Any], sentence: str
     problems = section({"providers": {"x": members}})[1]
     assert problems[0].partition("secrets.providers.x")[2] == sentence
     assert "canary" not in "".join(problems)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"])
+def test_this_machine_is_asked_over_http(host: str) -> None:
+    assert provider(**{**VAULT, "address": f"http://{host}:8200"}).address == f"http://{host}:8200"
+
+
+def test_no_provider_is_left_out_however_many_there_are() -> None:
+    many = {f"p{number}": {"type": "folder", "path": "x"} for number in range(33)}
+    assert section({"providers": many})[1] == [
+        "mcp.json:1:15: secrets.providers: there are more than 32 providers"
+    ]
+
+
+def test_a_chain_that_is_null_is_as_if_nothing_were_said() -> None:
+    assert section({"chain": None})[0].order == ORDER
 
 
 def test_a_chain_of_unknown_providers_is_refused_and_a_refused_one_is_not_told_twice() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
+from tests.support.http_peer import Peer, Received, Wire
 from tests.support.vault import FakeVault
 
 from onemcp.config.secrets.provider import Found, SecretError
@@ -94,9 +95,20 @@ async def test_the_namespace_is_sent() -> None:
         vault.put("a", {"value": "v"})
         asked, other = provider(vault, namespace="team"), provider(vault)
         assert text(await asked.get("a", "")) == "v"
-        assert await other.get("a", "") is None
+        assert "knows no such mount or namespace" in await refused(other.get("a", ""))
         await asked.aclose()
         await other.aclose()
+
+
+@pytest.mark.parametrize("body", [b"<h1>Not Found</h1>", b'{"message": "no such page"}', b"[]", b"\xff", b""])
+async def test_a_404_of_something_else_does_not_mean_that_there_is_no_secret(body: bytes) -> None:
+    async def answer(request: Received, wire: Wire) -> None:
+        await wire.send(b"HTTP/1.1 404 X\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+
+    async with Peer(answer) as peer:
+        asked = Vault("vault", VaultConfig(f"http://127.0.0.1:{peer.port}", Token(Secret("t")), timeout=5))
+        assert "is the address that of Vault?" in await refused(asked.get("a", ""))
+        await asked.aclose()
 
 
 async def test_a_login_with_the_service_account_gets_a_token_once(tmp_path: Path) -> None:

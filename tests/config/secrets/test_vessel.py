@@ -75,14 +75,25 @@ def test_an_entry_that_was_changed_is_refused(change: str, tmp_path: Path) -> No
     assert "canary" not in str(caught.value)
 
 
-@pytest.mark.parametrize("data", ["", "{", "[]", '{"onemcp": "secrets", "format": 1}', "[" * 100_000])
-def test_a_damaged_file_is_refused_and_not_written_over(data: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{", b"[]", b'{"onemcp": "secrets", "format": 1}', b"[" * 100_000, b'{"onemcp": "\xff"}'],
+)
+def test_a_damaged_file_is_refused_and_not_written_over(data: bytes, tmp_path: Path) -> None:
     kept = made(tmp_path)
-    kept.path.write_text(data)
+    kept.path.write_bytes(data)
     for act in (lambda: kept.get("a"), lambda: kept.set("a", Secret("v"), NOW), kept.rotate):
         with pytest.raises(SecretError, match="is damaged"):
             act()
-    assert kept.path.read_text() == data
+    assert kept.path.read_bytes() == data
+
+
+@pytest.mark.parametrize("unusable", ["a\0b", "\ud800", "x" * 65_537])
+def test_what_nobody_could_use_is_not_kept(unusable: str, tmp_path: Path) -> None:
+    kept = made(tmp_path)
+    with pytest.raises(SecretError, match=r"^it "):
+        kept.set("a", Secret(unusable), NOW)
+    assert not kept.path.exists()
 
 
 def test_a_later_format_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Final
 
 from onemcp.config.secrets.flights import Flights
-from onemcp.config.secrets.provider import MAX_BYTES, Found, Provider, SecretError
+from onemcp.config.secrets.provider import Found, Provider, SecretError, refuse_unusable
 from onemcp.config.secrets.reference import Reference
 from onemcp.config.secrets.secret import Secret
 from onemcp.errors import Problem
@@ -231,10 +231,7 @@ async def _answer(provider: Provider, reference: Reference) -> Found | None:
     text = found.secret.reveal()
     if not text:
         raise SecretError(f"it is empty in {provider.name}", "set it, or take it away there")
-    if len(text) > MAX_BYTES:
-        raise SecretError(f"it is longer than {MAX_BYTES} characters in {provider.name}", "is it a secret?")
-    if "\0" in text:
-        raise SecretError(f"it has a NUL character in {provider.name}", "keep bytes as base64")
+    refuse_unusable(text, f" in {provider.name}")
     return found
 
 

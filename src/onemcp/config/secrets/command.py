@@ -110,8 +110,7 @@ class Command:
             await _kill(process)
             raise
         finally:
-            # The only way to let go of pipes that a daemon, started by the program, still holds.
-            process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - said above
+            _let_go(process)
 
     async def _read(self, process: Process) -> tuple[bytes, bytes, int]:
         assert process.stdout is not None
@@ -145,10 +144,16 @@ async def _keep_tail(stream: asyncio.StreamReader, kept: bytearray) -> None:
         del kept[:-_TAIL]
 
 
+def _let_go(process: Process) -> None:
+    """Close its pipes, which a daemon that it started may still hold: there is no other way."""
+    process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - said above
+
+
 async def _kill(process: Process) -> None:
     """Nobody of its group is left."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+    _let_go(process)  # what it printed and nobody reads would keep the wait below from its end
     with suppress(TimeoutError):
         async with asyncio.timeout(_REAP):
             await process.wait()

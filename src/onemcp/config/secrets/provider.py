@@ -79,6 +79,22 @@ def text_of(data: bytes, what: str) -> str:
     return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
 
 
+def refuse_unusable(text: str, where: str = "") -> None:
+    """Refuse what no file, header or process could be given; `where` ends the sentence about it.
+
+    Raises:
+        SecretError: it is too long, has a NUL character, or half of a surrogate pair (JSON can escape one).
+    """
+    if len(text) > MAX_BYTES:
+        raise SecretError(f"it is longer than {MAX_BYTES} characters{where}", "is it a secret?")
+    if "\0" in text:
+        raise SecretError(f"it has a NUL character{where}", "keep bytes as base64")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise SecretError(f"it has half of a surrogate pair{where}", "keep bytes as base64") from None
+
+
 def member(text: str, field: str, what: str) -> str | None:
     """A member of an object of JSON; the text itself if no field is asked for. None if it has no such member.
 

@@ -1,5 +1,6 @@
 """The section `secrets` of the configuration file: where secrets are kept, and in which order they are looked for."""
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +71,9 @@ def read_secrets(
     providers = dict(usual(environ))
     declared = section.section("providers")
     sections = declared.sections() if declared is not None else {}
-    for name, inner in list(sections.items())[:_MAX_PROVIDERS]:
+    if declared is not None and len(sections) > _MAX_PROVIDERS:
+        report.problems.append(declared.item.problem(f"there are more than {_MAX_PROVIDERS} providers"))
+    for name, inner in sections.items():
         if not is_provider_name(name):
             report.problems.append(
                 inner.item.problem(
@@ -85,7 +88,7 @@ def read_secrets(
 
 
 def _order(section: Section, known: set[str], report: Report) -> tuple[str, ...]:
-    if "chain" not in section.members:
+    if section.get("chain") is None:
         return ORDER
     names = section.texts("chain")
     for item in names:
@@ -117,10 +120,11 @@ class _Reader:
             "sealed": self._sealed,
             "vault": self._vault,
         }
+        if self._section.get("type") is None:
+            self._say(self._section.item, "a provider has no type", f"there are {', '.join(kinds)}")
+            return None
         item = self._section.text("type")
         if item is None:
-            if "type" not in self._section.members:
-                self._say(self._section.item, "a provider has no type", f"there are {', '.join(kinds)}")
             return None
         if item.raw not in kinds:
             self._say(item, f"there is no type {item.raw} of provider", f"there are {', '.join(kinds)}")
@@ -213,9 +217,8 @@ class _Reader:
         return address
 
     def _is_safe(self, origin: Origin) -> bool:
-        near = origin.host in ("localhost", "::1") or origin.host.startswith("127.")
         allowed = self._section.boolean("allowHttp")
-        return origin.scheme == "https" or near or bool(allowed)
+        return origin.scheme == "https" or _is_this_machine(origin.host) or bool(allowed)
 
     def _login(self) -> Token | Kubernetes | None:
         said = [name for name in ("token", "tokenFile", "kubernetes") if self._section.get(name) is not None]
@@ -227,11 +230,10 @@ class _Reader:
         if said == ["tokenFile"]:
             return Token(file=self._path("tokenFile"))
         text = self._named("token") or (self._environ.get("VAULT_TOKEN", "") if not said else "")
-        if not text:
+        if not text and not said:
             fix = 'say "token": "${VAULT_TOKEN}", "tokenFile": "..." or "kubernetes": {"role": "..."}'
             self._say(self._section.item, "there is no token for Vault", fix)
-            return None
-        return Token(Secret(text))
+        return Token(Secret(text)) if text else None
 
     def _kubernetes(self) -> Kubernetes | None:
         section = self._section.section("kubernetes")
@@ -240,10 +242,10 @@ class _Reader:
         section.only({"mount", "role", "tokenFile"})
         reader = _Reader(section, self._environ, self._report, self._folder)
         role = reader._named("role")
-        if not role:
+        if section.get("role") is None:
             self._say(section.item, "there is no role for the login", 'it takes "role": "..."')
-            return None
-        return Kubernetes(role, reader._named("mount") or "kubernetes", reader._path("tokenFile") or ACCOUNT)
+        mount = reader._named("mount") or "kubernetes"
+        return Kubernetes(role, mount, reader._path("tokenFile") or ACCOUNT) if role else None
 
     def _only(self, *names: str) -> None:
         self._section.only({"timeout", "type", *names})
@@ -253,8 +255,15 @@ class _Reader:
         return TIMEOUT if timeout is None else min(timeout, _MAX_TIMEOUT) / 1000
 
     def _named(self, name: str) -> str:
+        """A text; empty if it is not there. One that is there has something in it: nothing else counts in its place."""
         item = self._section.text(name)
-        return self._text(item) if item is not None else ""
+        if item is None:
+            return ""
+        before = len(self._report.problems)
+        text = self._text(item)
+        if not text and len(self._report.problems) == before:
+            self._say(item, "it is empty", "say what it is, or take it out")
+        return text
 
     def _path(self, name: str) -> str:
         text = self._named(name)
@@ -269,3 +278,13 @@ class _Reader:
 
     def _say(self, item: Item, what: str, fix: str = "") -> None:
         self._report.problems.append(item.problem(what, fix))
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether a host is an address of this machine itself; a name that only begins like one may be anybody's."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

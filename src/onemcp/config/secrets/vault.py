@@ -30,6 +30,10 @@ _ONLY: Final = "value"
 _NAMED: Final = 10
 _TROUBLE: Final = {
     400: ("does not understand the question", "is the mount a KV secrets engine of version 2?"),
+    404: (
+        "knows no such mount or namespace",
+        "are mount and namespace right, and is the address that of Vault?",
+    ),
     412: ("has not caught up with its primary yet", "try again"),
     429: ("is asked too much", "raise its rate limit"),
     472: ("is a secondary for disaster recovery", "name the primary's address"),
@@ -98,7 +102,7 @@ class Vault:
         response = await self._exchange("GET", target, used)
         if response.status == 403 and (renewed := await self._tokens.another(used)) is not None:
             response = await self._exchange("GET", target, renewed)
-        if response.status == 404:  # no such secret, or its newest version is deleted
+        if response.status == 404 and _is_missing(response):  # or its newest version is deleted
             return None
         if response.status == 403:
             raise SecretError(
@@ -174,6 +178,11 @@ class _Answer(msgspec.Struct, frozen=True):
     lease_duration: float = 0
 
 
+class _NotFound(msgspec.Struct, frozen=True):
+    errors: list[str] | None = None
+    data: _Data | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Version:
     data: Mapping[str, Any] = field(repr=False)
@@ -193,6 +202,15 @@ def _version(response: Response, name: str) -> _Version | None:
         return None
     lease = answer.lease_duration if answer.lease_duration > 0 else None
     return _Version(answer.data.data, str(answer.data.metadata.version), lease)
+
+
+def _is_missing(response: Response) -> bool:
+    """Whether a 404 means the secret alone: Vault has no errors then, or tells of the version that is deleted."""
+    try:
+        found = msgspec.json.decode(response.body, type=_NotFound)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return not found.errors if found.errors is not None else found.data is not None
 
 
 def _quoted(path: str) -> str:

@@ -16,7 +16,7 @@ import msgspec
 
 from onemcp.config.secrets.files import locked, replaced
 from onemcp.config.secrets.key import Key, KeyPlace, keep_key
-from onemcp.config.secrets.provider import MAX_BYTES, SecretError
+from onemcp.config.secrets.provider import MAX_BYTES, SecretError, refuse_unusable
 from onemcp.config.secrets.secret import Secret
 from onemcp.seal.keyring import Keyring
 
@@ -94,8 +94,9 @@ class Vessel:
         """Keep a secret, in the place of the one before; its version. The first one makes file and key.
 
         Raises:
-            SecretError: nothing was changed.
+            SecretError: nothing was changed; so if nobody could use it as a secret.
         """
+        refuse_unusable(secret.reveal())
         with locked(self.path, self.place.file, self.place.next):
             contents = self._contents()
             key = self._key(contents, make=True)
@@ -203,7 +204,7 @@ class Vessel:
             ) from None
         try:
             file = msgspec.json.decode(data, type=_File)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise SecretError(
                 f"{self.path} is damaged, or not a file of secrets", "restore it from a copy"
             ) from None
