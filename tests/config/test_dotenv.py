@@ -1,13 +1,16 @@
 """The `.env` beside a configuration."""
 
+import json
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onemcp.config.document import load
+from onemcp.config.document import draft, load
 from onemcp.config.dotenv import load_dotenv, parse_dotenv
+from onemcp.config.secrets.command import CommandConfig
+from onemcp.config.secrets.folder import FolderConfig
 from onemcp.core.spec import StdioTransport
 from onemcp.errors import ConfigError
 
@@ -87,3 +90,19 @@ def test_one_that_is_not_there_or_no_text(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"A=\xff")
     with pytest.raises(ConfigError, match="not UTF-8"):
         load_dotenv(tmp_path)
+
+
+def test_it_says_nothing_about_where_secrets_are_and_reaches_no_program_that_has_them(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "ONE_MCP_SECRETS_DIR=/elsewhere\nVAULT_ADDR=https://v\nOP_TOKEN=x\nPLACE=here\n"
+    )
+    command = ["get", "{path}"]
+    providers = {
+        "program": {"type": "exec", "command": command, "envFilter": ["OP_*"], "env": {"PLACE": "${PLACE}"}},
+    }
+    (tmp_path / "mcp.json").write_text(json.dumps({"mcpServers": {}, "secrets": {"providers": providers}}))
+    found = draft(tmp_path / "mcp.json", {"PATH": "/bin"}).secrets.providers
+    assert found["files"] == FolderConfig("/run/secrets")
+    program = found["program"]
+    assert isinstance(program, CommandConfig)
+    assert dict(program.environment) == {"PATH": "/bin", "PLACE": "here"}

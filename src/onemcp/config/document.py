@@ -33,7 +33,7 @@ from onemcp.config.secrets.secret import Secret
 from onemcp.config.secrets.section import SecretsConfig, read_secrets
 from onemcp.config.section import Item, Report, Section
 from onemcp.config.settings import FileValue
-from onemcp.config.sources import Source, read_sources
+from onemcp.config.sources import APART, Source, is_folder, read_sources
 from onemcp.config.templates import TEMPLATES, instantiated
 from onemcp.config.text import scan
 from onemcp.config.transport import Surroundings
@@ -131,7 +131,7 @@ def draft(path: Path, environ: Mapping[str, str], environment: str = "") -> Draf
     Raises:
         ConfigError: a file cannot be read, is larger than 10 MiB, or is not UTF-8.
     """
-    folder = path if path.is_dir() else path.parent
+    folder = path if is_folder(path) else path.parent
     return drafted(read_sources(path, environment), folder, environ)
 
 
@@ -141,13 +141,13 @@ def drafted(sources: Sequence[Source], folder: Path, environ: Mapping[str, str])
     Raises:
         ConfigError: one of them is not in its format.
     """
-    references = ChainMap(dict(environ), dict(load_dotenv(folder)))
     (first, root, problems), *others = _scanned(sources)
-    report = Report(first.file, problems)
+    main = next((each.file for each in sources if Path(each.file).name != APART), first.file)
+    report = Report(main, problems)
     for source, over, problems in others:
         report.problems += problems
         root = overlaid(root, over, None if source.is_overlay else _telling(report))
-    return _draft(root, report, references, folder)
+    return _draft(root, report, environ, folder, load_dotenv(folder))
 
 
 def read(
@@ -199,13 +199,20 @@ def _telling(report: Report) -> Told:
     return tell
 
 
-def _draft(root: Node, report: Report, environ: Mapping[str, str], folder: Path) -> Draft:
+def _draft(
+    root: Node,
+    report: Report,
+    environ: Mapping[str, str],
+    folder: Path,
+    dotenv: Mapping[str, str] | None = None,
+) -> Draft:
+    references = ChainMap(dict(environ), dict(dotenv or {}))
     root = instantiated(root, report.problems)
     section = Section(Item(root, ""), Report(report.file, ())).section(SECRETS)  # the top is judged later
     if section is not None:
         section = Section(section.item, report)
-    secrets = read_secrets(section, environ, report, folder)
-    return Draft(collect(root, {SECRETS}), secrets, root, report, environ, folder)
+    secrets = read_secrets(section, environ, report, folder, references)
+    return Draft(collect(root, {SECRETS}), secrets, root, report, references, folder)
 
 
 def _judged(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from onemcp.config.secrets.chain import MAX_KEPT, Chain
+from onemcp.config.secrets.chain import AT_ONCE, MAX_KEPT, SILENT, Chain
 from onemcp.config.secrets.environment import Environment, EnvironmentConfig
 from onemcp.config.secrets.folder import Folder, FolderConfig
 from onemcp.config.secrets.provider import Found, SecretError
@@ -282,3 +282,17 @@ async def test_a_real_chain_finds_a_file_after_a_variable(tmp_path: Path) -> Non
     resolver = Chain({"env": env, "files": files}, ["env", "files"])
     assert [await asked(resolver, name) for name in ("a", "b")] == ["variable", "file"]
     assert resolver.notices == (f"{tmp_path / 'b'} can be written by everybody; chmod 600 it",)
+
+
+async def test_a_provider_that_does_not_answer_is_waited_for_once_and_not_for_each_secret() -> None:
+    clock, slow = Clock(), Kept("slow", {"s1": "x"}, timeout=0.05, gate=asyncio.Event())
+    chain = Chain({"slow": slow}, ["slow"], clock=clock)
+    wanted = [parse(f"s{number}") for number in range(60)]
+    outcomes = await chain.resolve(wanted)
+    assert len(slow.asked) <= AT_ONCE
+    assert all("did not answer within 0.05 s" in str(outcome) for outcome in outcomes.values())
+    assert slow.gate is not None
+    slow.gate.set()
+    clock.now += SILENT + 1
+    assert (await chain.resolve([parse("s1")], fresh=True))[parse("s1")] == Secret("x")
+    await chain.aclose()

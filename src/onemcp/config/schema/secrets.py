@@ -16,6 +16,7 @@ from onemcp.config.schema.parts import (
 )
 from onemcp.config.secrets.chain import CACHE
 from onemcp.config.secrets.provider import TIMEOUT
+from onemcp.config.secrets.section import MAX_TIMEOUT
 from onemcp.config.secrets.vault_config import ACCOUNT, MOUNT
 
 _ALL: Final = ("type", "timeout")
@@ -62,7 +63,7 @@ def _members() -> dict[str, Schema]:
         "tokenFile": text("The token of the pod's service account.", ACCOUNT),
     }
     return {
-        "timeout": number("For one answer (ms).", 1, int(TIMEOUT * 1000)),
+        "timeout": number("For one answer (ms).", 1, int(TIMEOUT * 1000), high=MAX_TIMEOUT),
         "command": texts("The program and its arguments, with {path} in one of them."),
         "env": pairs("Variables for the program."),
         "envFilter": texts("More of the gateway's environment: NAME, PREFIX*."),

@@ -20,6 +20,8 @@ MAX_KEPT: Final = 4096
 """Secrets that are remembered; those that were asked for longest ago are forgotten first."""
 AT_ONCE: Final = 8
 """Secrets that are asked for at the same time."""
+SILENT: Final = 5.0
+"""Seconds for which a provider that did not answer in its time is taken not to answer the next either."""
 _AGAIN: Final = 30.0
 """Seconds after a failure until the next try."""
 _LEASED: Final = 0.8
@@ -74,6 +76,8 @@ class Chain(AbstractAsyncContextManager["Chain"]):
         self._known: dict[Reference, Told] = {}
         self._flights: Flights[Reference, Told] = Flights()
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._silent: dict[str, float] = {}
+        """Until when, by the clock, providers that did not answer are not asked."""
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -163,13 +167,29 @@ class Chain(AbstractAsyncContextManager["Chain"]):
             del self._known[next(iter(self._known))]
         return told
 
+    async def _answer(self, provider: Provider, reference: Reference) -> Found | None:
+        """What one provider says; one that has just not answered is not waited for again and again.
+
+        Raises:
+            SecretError: it fails, takes too long, or has what is no secret.
+        """
+        try:
+            if self._silent.get(provider.name, 0.0) <= self._clock():
+                return await _answer(provider, reference)
+        except TimeoutError:
+            self._silent[provider.name] = self._clock() + SILENT
+        raise SecretError(
+            f"{provider.name} did not answer within {provider.timeout:g} s",
+            "see whether it can be reached, or raise its timeout",
+        )
+
     async def _found(self, reference: Reference) -> tuple[Provider | None, Found | None]:
         for name in (reference.provider,) if reference.provider else self._order:
             provider = self._providers.get(name)
             if provider is None:
                 known = ", ".join(self._providers)
                 raise SecretError(f"there is no provider {name}", f"there are {known}")
-            found = await _answer(provider, reference)
+            found = await self._answer(provider, reference)
             if found is not None:
                 return provider, found
         return None, None
@@ -216,16 +236,11 @@ async def _answer(provider: Provider, reference: Reference) -> Found | None:
     """What one provider says, within its time, and only if it can be used.
 
     Raises:
-        SecretError: it fails, takes too long, or has what is no secret.
+        SecretError: it fails, or has what is no secret.
+        TimeoutError: it takes too long.
     """
-    try:
-        async with asyncio.timeout(provider.timeout):
-            found = await provider.get(reference.path, reference.field)
-    except TimeoutError:
-        raise SecretError(
-            f"{provider.name} did not answer within {provider.timeout:g} s",
-            "see whether it can be reached, or raise its timeout",
-        ) from None
+    async with asyncio.timeout(provider.timeout):
+        found = await provider.get(reference.path, reference.field)
     if found is None:
         return None
     text = found.secret.reveal()

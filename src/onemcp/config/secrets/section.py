@@ -31,7 +31,8 @@ USUAL_NAMES: Final = ("files", "local")
 ORDER: Final = ("env", "files", "local")
 """The chain if the section does not say."""
 _MAX_PROVIDERS: Final = 32
-_MAX_TIMEOUT: Final = 120_000.0
+MAX_TIMEOUT: Final = 120_000.0
+"""Milliseconds that a provider may be given for one secret."""
 _MIN_CACHE: Final = 1
 
 ProviderConfig = EnvironmentConfig | FolderConfig | SealedConfig | VaultConfig | CommandConfig
@@ -59,15 +60,23 @@ def usual(environ: Mapping[str, str]) -> Mapping[str, ProviderConfig]:
 
 
 def read_secrets(
-    section: Section | None, environ: Mapping[str, str], report: Report, folder: Path
+    section: Section | None,
+    environ: Mapping[str, str],
+    report: Report,
+    folder: Path,
+    references: Mapping[str, str] | None = None,
 ) -> SecretsConfig:
     """The section, or what holds without one; mistakes go to the report. Relative paths start at `folder`.
+
+    `references` is what references are resolved against, if that has more than the environment: nothing else of it
+    counts.
 
     A provider that cannot be used is a mistake in the document: a gateway without it would find other secrets.
     """
     if section is None:
         return SecretsConfig(usual(environ))
     section.only({"cacheSeconds", "chain", "providers"})
+    around = _Around(environ, environ if references is None else references, report, folder)
     providers = dict(usual(environ))
     declared = section.section("providers")
     sections = declared.sections() if declared is not None else {}
@@ -80,7 +89,7 @@ def read_secrets(
                     "no name of a provider", "use lower-case letters, digits and -, a letter first"
                 )
             )
-        elif (config := _Reader(inner, environ, report, folder, name).read()) is not None:
+        elif (config := _Reader(inner, around, name).read()) is not None:
             providers[name] = config
     cache = section.number("cacheSeconds", _MIN_CACHE, f"a number of seconds from {_MIN_CACHE}")
     order = _order(section, {*providers, *sections}, report)
@@ -99,17 +108,26 @@ def _order(section: Section, known: set[str], report: Report) -> tuple[str, ...]
     return tuple(dict.fromkeys(item.raw for item in names))
 
 
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What providers are read in."""
+
+    environ: Mapping[str, str]
+    references: Mapping[str, str]
+    report: Report
+    folder: Path
+
+
 class _Reader:
     """Reads one provider."""
 
-    def __init__(
-        self, section: Section, environ: Mapping[str, str], report: Report, folder: Path, name: str = ""
-    ) -> None:
+    def __init__(self, section: Section, around: _Around, name: str = "") -> None:
         self._name = name
         self._section = section
-        self._environ = environ
-        self._report = report
-        self._folder = folder
+        self._around = around
+        self._environ = around.environ
+        self._report = around.report
+        self._folder = around.folder
 
     def read(self) -> ProviderConfig | None:
         """The provider; None if it was refused."""
@@ -240,7 +258,7 @@ class _Reader:
         if section is None:
             return None
         section.only({"mount", "role", "tokenFile"})
-        reader = _Reader(section, self._environ, self._report, self._folder)
+        reader = _Reader(section, self._around)
         role = reader._named("role")
         if section.get("role") is None:
             self._say(section.item, "there is no role for the login", 'it takes "role": "..."')
@@ -251,8 +269,12 @@ class _Reader:
         self._section.only({"timeout", "type", *names})
 
     def _timeout(self) -> float:
-        timeout = self._section.number("timeout", 1, "a number of milliseconds from 1")
-        return TIMEOUT if timeout is None else min(timeout, _MAX_TIMEOUT) / 1000
+        what = f"a number of milliseconds from 1 to {MAX_TIMEOUT:g}"
+        timeout = self._section.number("timeout", 1, what)
+        item = self._section.get("timeout")
+        if item is not None and timeout is not None and timeout > MAX_TIMEOUT:
+            self._section.refuse(item, what)
+        return TIMEOUT if timeout is None else timeout / 1000
 
     def _named(self, name: str) -> str:
         """A text; empty if it is not there. One that is there has something in it: nothing else counts in its place."""
@@ -271,7 +293,7 @@ class _Reader:
 
     def _text(self, item: Item) -> str:
         try:
-            return item.text(self._environ)
+            return item.text(self._around.references)
         except ConfigError as error:
             self._report.problems.extend(error.problems)
             return ""
