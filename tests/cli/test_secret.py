@@ -126,6 +126,30 @@ def test_at_a_terminal_it_is_asked_for_twice_and_not_shown(tmp_path: Path) -> No
     assert secret(tmp_path, "get", "a", "--reveal").stdout == f"{CANARY}\n"
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"), [(b"\x04", b"nothing was typed"), (b"\xff\n", b"what was typed is not UTF-8")]
+)
+def test_what_is_no_secret_at_a_terminal_changes_nothing(
+    given: bytes, sentence: bytes, tmp_path: Path
+) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONUTF8": "1"}
+        os.execve(sys.executable, [sys.executable, "-m", "onemcp", "secret", "set", "a"], environ)
+    shown = b""
+    try:
+        while not shown.endswith(b"not shown): "):
+            shown += os.read(terminal, 1024)
+        os.write(terminal, given)
+        while b"nothing was changed" not in shown and b"Traceback" not in shown:
+            shown += os.read(terminal, 1024)
+    finally:
+        os.close(terminal)
+        os.waitpid(pid, 0)
+    assert sentence in shown
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_configuration_says_which_file_and_key_are_meant(tmp_path: Path) -> None:
     section = {"providers": {"local": {"type": "sealed", "file": "own.sealed", "keyFile": "own.key"}}}
     config = tmp_path / "mcp.json"

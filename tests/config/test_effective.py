@@ -102,6 +102,11 @@ def test_credentials_among_arguments_are_hidden(argv: list[str], shown: list[str
     assert entry(command=["x", *argv]) == {"command": ["x", *shown]}
 
 
+def test_a_command_that_is_a_whole_line_hides_them_too() -> None:
+    line = "sh -c 'curl https://u:canary@h/x?token=canary -o y'"
+    assert entry(command=line) == {"command": "sh -c 'curl https://***@h/x?token=*** -o y'"}
+
+
 def test_a_secret_is_hidden_wherever_it_is_referred_to() -> None:
     shown = entry(
         command="/opt/${SECRET:a}/run", url="https://${SECRET:vault:h#x}/mcp", env={"X": "${SECRET:b}"}

@@ -120,8 +120,16 @@ def _set(args: argparse.Namespace, kept: Vessel) -> None:
 
 
 def _asked() -> Secret:
-    first = Secret(getpass.getpass("secret (not shown): "))
-    if first != Secret(getpass.getpass("once more: ")):
+    try:
+        first = Secret(getpass.getpass("secret (not shown): "))
+        second = Secret(getpass.getpass("once more: "))
+    except EOFError:
+        raise CommandError("nothing was typed; nothing was changed") from None
+    except UnicodeDecodeError:
+        raise CommandError(
+            "what was typed is not UTF-8; nothing was changed", "pipe it in as base64"
+        ) from None
+    if first != second:
         raise CommandError("the two are not the same; nothing was changed")
     return first
 

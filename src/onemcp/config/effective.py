@@ -178,9 +178,9 @@ def _masked(name: str, path: tuple[str, ...], text: str) -> str:
         return _place(text)
     if path[-2:-1] and path[-2] in _NAMED:
         return masked(name, text)
-    if name in ADDRESSES:
+    if name in (*ADDRESSES, "command"):
         return masked_arguments([text])[0]
-    return text if name in ("command", "cwd") and HIDDEN not in text else masked(name, text)
+    return text if name == "cwd" and HIDDEN not in text else masked(name, text)
 
 
 def _place(url: str) -> str:

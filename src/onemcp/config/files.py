@@ -100,7 +100,7 @@ def locked(path: Path, *beside: Path, patience: float = LOCK_TIME) -> Iterator[N
     descriptor = _acquired(lock, path, patience)
     try:
         for file in (path, *beside):
-            _clear(file)
+            clear(file)
         yield
     finally:
         with suppress(OSError):  # it does no harm
@@ -108,7 +108,8 @@ def locked(path: Path, *beside: Path, patience: float = LOCK_TIME) -> Iterator[N
         os.close(descriptor)
 
 
-def _clear(path: Path) -> None:
+def clear(path: Path) -> None:
+    """Remove what writers of a file that were killed left of it. For who keeps other writers of it out, and nobody else."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*.tmp"):
         with suppress(OSError):  # it does no harm
             left.unlink()

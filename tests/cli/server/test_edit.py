@@ -1,5 +1,7 @@
 """`1mcp server edit`: by options, and in an editor."""
 
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -175,3 +177,45 @@ def test_an_editor_that_fails_changes_nothing(file: Path) -> None:
     )
     done = onemcp("server", "edit", "files", folder=file.parent, environ={"PATH": "/nowhere", "VISUAL": ""})
     assert done.stderr == "1mcp: there is no editor\n      set VISUAL or EDITOR, or use --set and --unset\n"
+
+
+def test_ctrl_c_is_the_editors_while_it_runs(file: Path) -> None:
+    step = """
+import signal
+came = []
+signal.signal(signal.SIGINT, lambda *_: came.append(1))
+print("ready", flush=True)
+signal.alarm(30)
+while not came:
+    signal.pause()
+signal.sigtimedwait([], 1)  # longer than who does not wait for an editor would wait
+file.write_text(file.read_text().replace("mcp-files", "other"))
+"""
+    (file.parent / "step0.py").write_text(step)
+    editor = f"'{sys.executable}' '{file.parent / 'editor.py'}'"
+    environ = {**os.environ, "EDITOR": editor, "VISUAL": "", "TMPDIR": str(file.parent)}
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(file.parent)
+        argv = [sys.executable, "-m", "onemcp", "server", "edit", "files", "--config", "mcp.json"]
+        os.execve(sys.executable, argv, environ)
+    shown = b""
+    try:
+        while b"ready" not in shown:
+            shown += os.read(terminal, 1024)
+        os.write(terminal, b"\x03")
+        while b"is changed" not in shown:
+            shown += os.read(terminal, 1024)
+    finally:
+        os.close(terminal)
+        os.waitpid(pid, 0)
+    assert file.read_text() == TEXT.replace("mcp-files", "other")
+    assert kept(file) == []
+
+
+def test_what_is_not_utf_8_is_kept_and_told(file: Path) -> None:
+    done = in_editor(file, "file.write_bytes(b'\\xff')")
+    assert done.returncode == 1
+    assert "1mcp: what was written cannot be read: " in done.stderr
+    assert file.read_text() == TEXT
+    assert [each.read_bytes() for each in kept(file)] == [b"\xff"]

@@ -76,6 +76,27 @@ def test_everything_that_can_be_is_taken_in_one_change(tmp_path: Path) -> None:
     }
 
 
+def test_each_that_would_be_faulty_is_found_among_many(tmp_path: Path) -> None:
+    given: dict[str, Any] = {f"s{number}": {"command": "x"} for number in range(9)}
+    bad = {"s2": {"command": 5}, "s7": {"url": "http://localhost:99999/mcp"}}
+    put(tmp_path, "given.json", {"mcpServers": {**given, **bad}})
+    put(tmp_path, "mcp.json", {"mcpServers": {}})
+    done = take(tmp_path, "given.json")
+    assert done.returncode == 1
+    refused = [
+        line.split(":")[0].split()[1] for line in done.stdout.splitlines() if line.startswith("  refuse")
+    ]
+    assert (refused, done.stderr) == (["s2", "s7"], "")
+    assert list(servers(tmp_path)) == [name for name in given if name not in bad]
+
+
+def test_a_foreign_name_cannot_look_like_a_line_of_ours(tmp_path: Path) -> None:
+    put(tmp_path, "given.json", {"mcpServers": {"a\n  take    b": {"command": "x"}}})
+    put(tmp_path, "mcp.json", {"mcpServers": {}})
+    lines = take(tmp_path, "given.json").stdout.splitlines()
+    assert [line[:8] for line in lines] == ["from giv", "  refuse", "there is"]
+
+
 def test_those_there_are_are_replaced_when_asked(tmp_path: Path) -> None:
     put(tmp_path, "mcp.json", {"mcpServers": {"a": {"command": "x"}}})
     file = put(tmp_path, "claude.json", {"mcpServers": {"a": {"command": "y"}}})

@@ -57,6 +57,22 @@ def test_a_new_file_is_its_owners_alone_and_has_no_text_before(tmp_path: Path) -
     assert names(tmp_path) == ["mcp.json"]
 
 
+def test_what_a_writer_that_was_killed_left_is_removed_wherever_it_stands(tmp_path: Path) -> None:
+    where = aim(tmp_path)
+    folder = tmp_path / "conf.d"
+    folder.mkdir()
+    fragment = folder / "f.json"
+    fragment.write_text("{}")
+    for left in (".f.json.999999.tmp", ".f.json.bak.999999.tmp"):
+        (folder / left).write_text("canary")
+
+    def make(layout: Layout) -> Edit:
+        return Edit(fragment, '{"mcpServers": {"f": {"command": "f"}}}', ("f",))
+
+    assert change(where, make) is not None
+    assert names(folder) == ["f.json", "f.json.bak"]
+
+
 def test_no_change_touches_nothing(tmp_path: Path) -> None:
     where = aim(tmp_path)
     before = where.path.stat()

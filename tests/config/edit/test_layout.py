@@ -31,6 +31,13 @@ def test_an_entry_stands_in_every_file_that_has_it(tmp_path: Path) -> None:
     assert [place.file.name for place in layout(tmp_path, {}).places("a")] == ["mcp.json"]
 
 
+def test_a_file_is_read_once_however_many_servers_are_looked_for(tmp_path: Path) -> None:
+    found = layout(tmp_path, {"mcp.json": {"mcpServers": {"a": A, "b": A}}})
+    assert found.places("a")[0].member is found.places("a")[0].member
+    changed = found.with_text(tmp_path / "mcp.json", json.dumps({"mcpServers": {"b": A}}))
+    assert changed.places("a") == ()
+
+
 def test_servers_stand_under_the_key_that_the_files_have(tmp_path: Path) -> None:
     assert layout(tmp_path, {}).servers == "mcpServers"
     assert layout(tmp_path, {"mcp.json": {"servers": {}}}).servers == "servers"
@@ -63,9 +70,9 @@ def test_a_new_file_of_a_folder_counts_where_its_name_puts_it(tmp_path: Path) ->
 
 def test_an_entry_that_stands_nowhere_is_judged_in_the_place_of_what_is_there(tmp_path: Path) -> None:
     found = layout(tmp_path, {"mcp.json": {"templates": {"t": A}, "mcpServers": {"a": {"url": "http://x"}}}})
-    judged = found.with_entry("a", {"extend": "t"}).judged()
+    judged = found.with_entries({"a": {"extend": "t"}}).judged()
     assert judged.faults == {}
     assert [spec.name for spec in judged.document.specs] == ["a"]
     nowhere = Layout.read(Aim(tmp_path / "none.json", {}))
     assert nowhere.judged().document.specs == ()
-    assert [spec.name for spec in nowhere.with_entry("a", A).judged().document.specs] == ["a"]
+    assert [spec.name for spec in nowhere.with_entries({"a": A}).judged().document.specs] == ["a"]

@@ -3,9 +3,11 @@
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -24,11 +26,15 @@ class Desk:
     """A folder of its own for the text. It stays where what was written in it would be lost otherwise."""
 
     def __init__(self, environ: Mapping[str, str], name: str, title: str) -> None:
-        """`title` is told above the text."""
+        """`title` is told above the text.
+
+        Raises:
+            CommandError: there is no editor, or no place for the text.
+        """
         self._environ = environ
         self._title = title
         self._argv = _editor(environ)
-        self._folder = Path(tempfile.mkdtemp(prefix="1mcp-"))
+        self._folder = _folder()
         safe = "".join(char if char.isalnum() or char in "-_" else "_" for char in name)
         self._file = self._folder / f"{safe[:60]}.jsonc"
         self._is_kept = False
@@ -57,7 +63,7 @@ class Desk:
             CommandError: the editor failed, or ended with the text for which there are problems.
         """
         problems = tuple(problems)
-        head = [f"{self._title}; left as it is, or empty, nothing changes"]
+        head = [f"{one_line(self._title)}; left as it is, or empty, nothing changes"]
         head += [one_line(str(problem)) for problem in problems]
         before = "".join(f"{_MARK}{line}\n" for line in head) + text + "\n"
         self._write(before)
@@ -81,16 +87,42 @@ class Desk:
             with self._file.open(encoding="utf-8", newline="") as file:
                 return file.read()
         except (OSError, UnicodeDecodeError) as error:
+            self._is_kept = self._file.exists()
             raise CommandError(f"what was written cannot be read: {error}", "nothing was changed") from None
 
     def _run(self) -> None:
         argv = [*self._argv, str(self._file)]
         try:
-            code = subprocess.run(argv, env=dict(self._environ), check=False).returncode  # noqa: S603 - the editor of whoever runs this
+            with _keys_left_alone():
+                code = subprocess.run(argv, env=dict(self._environ), check=False).returncode  # noqa: S603 - the editor of whoever runs this
         except OSError as error:
             raise CommandError(f"{self._argv[0]} cannot be started: {error.strerror}", "set EDITOR") from None
         if code != 0:
             raise CommandError(f"{self._argv[0]} ended with {code}; nothing was changed")
+
+
+@contextmanager
+def _keys_left_alone() -> Iterator[None]:
+    """Ctrl-C and its like mean something to the editor, and the terminal sends them to both.
+
+    They are taken and not ignored, since what is ignored here would be in the editor too.
+    """
+    former = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGQUIT)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
+def _folder() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="1mcp-"))
+    except OSError as error:
+        what = f"there is no place for the text: {error.strerror}"
+        raise CommandError(
+            what, "set TMPDIR to a folder that can be written, or use --set and --unset"
+        ) from None
 
 
 def _without_head(text: str) -> str:

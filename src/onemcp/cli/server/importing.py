@@ -15,7 +15,7 @@ from onemcp.cli.server.places import usual, workspace_of
 from onemcp.cli.server.target import add_target, aim_of, file_for_new
 from onemcp.cli.server.telling import told, warn_of
 from onemcp.cli.text import one_line, plain
-from onemcp.config.edit.change import Edit, change, checked_entry, judged_before
+from onemcp.config.edit.change import Edit, change, checked_entries, judged_before
 from onemcp.config.edit.foreign import Candidate, candidates
 from onemcp.config.edit.layout import Judged, Layout, is_json
 from onemcp.config.edit.members import with_member
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
             done = change(aim, make)
     finally:
         _tell(verdicts)
-    taken = {each.candidate.name: each.candidate.entry for each in verdicts if each.fate == "take"}
+    taken = _taken(verdicts)
     if args.dry_run:
         print("nothing was changed")
     elif done is None:
@@ -108,7 +108,6 @@ def _found(source: str, environ: Mapping[str, str]) -> tuple[Path, list[Candidat
 
 
 def _judged(layout: Layout, found: list[Candidate], args: argparse.Namespace) -> list[Verdict]:
-    before = layout.judged()
     file = file_for_new(layout, args.file)
     verdicts = []
     names: set[str] = set()
@@ -116,12 +115,19 @@ def _judged(layout: Layout, found: list[Candidate], args: argparse.Namespace) ->
         if candidate.name in names:
             verdicts.append(Verdict(candidate, "refuse", "another one of these is called so"))
         else:
-            verdicts.append(_verdict(layout, before, candidate, file, replace_=args.replace))
+            verdicts.append(_verdict(layout, candidate, file, replace_=args.replace))
         names.add(candidate.name)
-    return verdicts
+    wrong = _faulty(layout, layout.judged(), _taken(verdicts))
+    return [
+        Verdict(each.candidate, "refuse", wrong[each.candidate.name])
+        if each.fate == "take" and each.candidate.name in wrong
+        else each
+        for each in verdicts
+    ]
 
 
-def _verdict(layout: Layout, before: Judged, candidate: Candidate, file: Path, *, replace_: bool) -> Verdict:
+def _verdict(layout: Layout, candidate: Candidate, file: Path, *, replace_: bool) -> Verdict:
+    """What becomes of it if it is not faulty."""
     if _is_gateway(candidate.entry):
         return Verdict(candidate, "skip", "it is a gateway of this kind itself")
     places = layout.places(candidate.name)
@@ -129,16 +135,35 @@ def _verdict(layout: Layout, before: Judged, candidate: Candidate, file: Path, *
         return Verdict(candidate, "skip", f"there is one at {', '.join(map(str, places))}")
     if any(place.file != file for place in places):
         return Verdict(candidate, "refuse", f"there is one at {', '.join(map(str, places))}, not in {file}")
-    try:
-        checked_entry(layout, before, candidate.name, candidate.entry)
-    except ConfigError as error:
-        why = " / ".join(without_secrets(one_line(str(each))) for each in error.problems[1:])
-        return Verdict(candidate, "refuse", why)
     return Verdict(candidate, "take", "in the place of the one there is" if places else "")
 
 
+def _faulty(layout: Layout, before: Judged, entries: Mapping[str, dict[str, Any]]) -> dict[str, str]:
+    """Why entries would not do, by name: found by halves, since each look is one at the whole configuration."""
+    if not entries:
+        return {}
+    try:
+        checked_entries(layout, before, entries)
+    except ConfigError as error:
+        names = list(entries)
+        if len(names) == 1:
+            why = " / ".join(without_secrets(one_line(str(each))) for each in error.problems[1:])
+            return {names[0]: why}
+        halves = names[: len(names) // 2], names[len(names) // 2 :]
+        return {
+            name: why
+            for half in halves
+            for name, why in _faulty(layout, before, {each: entries[each] for each in half}).items()
+        }
+    return {}
+
+
+def _taken(verdicts: list[Verdict]) -> dict[str, dict[str, Any]]:
+    return {each.candidate.name: each.candidate.entry for each in verdicts if each.fate == "take"}
+
+
 def _edit(layout: Layout, verdicts: list[Verdict], args: argparse.Namespace) -> Edit | None:
-    taken = {each.candidate.name: each.candidate.entry for each in verdicts if each.fate == "take"}
+    taken = _taken(verdicts)
     if not taken:
         return None
     file = file_for_new(layout, args.file)
@@ -159,9 +184,9 @@ def _is_gateway(entry: Mapping[str, Any]) -> bool:
         return True
     try:
         parts = urlsplit(str(entry.get("url") or ""))
-    except ValueError:
+        return parts.hostname in _LOCAL and parts.path.endswith("/mcp") and parts.port in (3050, 3051, 3052)
+    except ValueError:  # no address, or no port of one
         return False
-    return parts.hostname in _LOCAL and parts.path.endswith("/mcp") and parts.port in (3050, 3051, 3052)
 
 
 def _texts(value: object) -> list[str]:
@@ -171,7 +196,12 @@ def _texts(value: object) -> list[str]:
 def _tell(verdicts: list[Verdict]) -> None:
     for each in verdicts:
         why = f": {each.why}" if each.why else ""
-        print(plain(f"  {each.fate:<6}  {each.candidate.name}{why}"))
+        print(_in_line(f"  {each.fate:<6}  {each.candidate.name}{why}"))
         if each.fate == "take":
             for remark in each.candidate.remarks:
-                print(plain(f"          {remark}"))
+                print(_in_line(f"          {remark}"))
+
+
+def _in_line(text: str) -> str:
+    """What a foreign file says must not look like a line of ours."""
+    return " ".join(plain(text).split("\n"))

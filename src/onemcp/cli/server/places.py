@@ -1,5 +1,6 @@
 """Where other programs keep the configuration that names their MCP servers, on this platform."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ _CODE: Final = ("Code", "Code - Insiders", "VSCodium")
 
 def usual(environ: Mapping[str, str], platform: str = sys.platform) -> dict[str, tuple[Path, ...]]:
     """The files of each program by the name that it has here, the nearest first."""
-    home = Path(environ.get("HOME") or "~").expanduser()
+    home = Path(environ.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111 - Path's own fails for a user without a home
     library = home / "Library" / "Application Support"
     base = library if platform == "darwin" else Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
     users = [base / each / "User" for each in _CODE]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from onemcp.config.edit.layout import FRESH, Aim, Judged, Layout
-from onemcp.config.files import locked, replaced
+from onemcp.config.files import clear, locked, replaced
 from onemcp.config.interpolate import is_unresolved
 from onemcp.config.sources import FRAGMENTS, MAX_BYTES
 from onemcp.errors import ConfigError, Problem, StoreError
@@ -98,14 +98,14 @@ def checked(layout: Layout, before: Judged, names: tuple[str, ...]) -> Judged:
     return judged
 
 
-def checked_entry(layout: Layout, before: Judged, name: str, entry: Mapping[str, Any]) -> None:
-    """See whether an entry would do that stands in no file yet.
+def checked_entries(layout: Layout, before: Judged, entries: Mapping[str, Mapping[str, Any]]) -> None:
+    """See whether entries would do that stand in no file yet.
 
     Raises:
-        ConfigError: it would not; its problems have no places.
+        ConfigError: one would not; their problems have no places.
     """
     try:
-        checked(layout.with_entry(name, entry), before, (name,))
+        checked(layout.with_entries(entries), before, tuple(entries))
     except ConfigError as error:
         problems = [replace(each, file="", line=0) if each.file == FRESH else each for each in error.problems]
         raise ConfigError(*problems) from None
@@ -139,6 +139,8 @@ def _write(edit: Edit, former: str | None) -> Path | None:
     if not os.access(real, os.W_OK):
         raise StoreError(f"{edit.file} may not be written", "nothing was changed; see its mode and its owner")
     backup = real.with_name(real.name + BACKUP)
+    for file in (real, backup):
+        clear(file)
     replaced(real, edit.text.encode(), like, backup)
     named = edit.file.with_name(backup.name)
     return named if named.resolve() == backup else backup

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -117,7 +118,7 @@ class Layout:
             Place(Path(source.file), source.text, (servers, name), member)
             for source in self.sources
             for servers in (SERVERS, SERVERS_ALIAS)
-            if (member := member_at(scan(source.text, source.file)[0], (servers, name))) is not None
+            if (member := member_at(_root(source), (servers, name))) is not None
             and member.value.value is not None
         )
 
@@ -128,7 +129,7 @@ class Layout:
         Raises:
             ConfigError: a file is not in its format.
         """
-        roots = [scan(source.text, source.file)[0] for source in self.sources]
+        roots = [_root(source) for source in self.sources]
         used = [key for root in roots for key in (SERVERS, SERVERS_ALIAS) if _has(root, key)]
         return used[0] if used else SERVERS
 
@@ -155,11 +156,11 @@ class Layout:
                 return index
         return len(self.sources)
 
-    def with_entry(self, name: str, entry: Mapping[str, Any]) -> "Layout":
-        """The same with one entry laid over everything, in the place of any other of its name."""
+    def with_entries(self, entries: Mapping[str, Mapping[str, Any]]) -> "Layout":
+        """The same with entries laid over everything, each in the place of any other of its name."""
         laid = [
-            Source(FRESH, msgspec.json.encode({self.servers: {name: each}}).decode(), is_overlay=True)
-            for each in (None, entry)
+            Source(FRESH, msgspec.json.encode({self.servers: each}).decode(), is_overlay=True)
+            for each in (dict.fromkeys(entries), entries)
         ]
         if not self.sources:
             laid = [Source(FRESH, "{}"), *laid]
@@ -174,6 +175,16 @@ def is_json(file: Path) -> bool:
 def fragments_folder(aim: Aim) -> Path:
     """Where further files of the configuration may stand."""
     return aim.path if aim.path.is_dir() else aim.path.parent / FRAGMENTS
+
+
+@lru_cache(maxsize=1024)
+def _root(source: Source) -> Node:
+    """What a file holds, read once: every server is looked for in every file.
+
+    Raises:
+        ConfigError: it is not in its format.
+    """
+    return scan(source.text, source.file)[0]
 
 
 def _has(root: Node, key: str) -> bool:
