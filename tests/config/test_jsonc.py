@@ -212,3 +212,11 @@ def test_nesting_goes_as_deep_as_said_and_no_deeper() -> None:
 )
 def test_an_error_says_what_is_wrong_where_and_what_to_write(text: str, sentence: str) -> None:
     assert str(fault_of(text)) == f"mcp.json:{sentence}"
+
+
+@pytest.mark.parametrize("word", ["sk-live-4242", "ghp_abc", "c4n4ry", "abcdefghijklmnop"])
+def test_what_may_be_a_secret_without_its_quotes_is_not_repeated(word: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(f'{{"API_KEY": {word}}}', "mcp.json")
+    assert word not in str(caught.value)
+    assert "strings stand in double quotes" in str(caught.value)

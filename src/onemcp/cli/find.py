@@ -1,12 +1,12 @@
 """Which configuration file is meant when nobody names one, and what to paste when there is none."""
 
 import json
-import os
 import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from onemcp.config.home import home
 from onemcp.errors import ConfigError, Problem
 
 _START = """\
@@ -19,8 +19,7 @@ EOF
 
 def candidates(environ: Mapping[str, str]) -> list[Path]:
     """Where a configuration is looked for, in this order."""
-    home = Path(environ.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111 - Path's own fails for a user without a home
-    base = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    base = Path(environ.get("XDG_CONFIG_HOME") or home(environ) / ".config")
     return [Path("mcp.json"), base / "1mcp" / "mcp.json", base / "onemcp" / "mcp.json"]
 
 

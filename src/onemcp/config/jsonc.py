@@ -55,6 +55,7 @@ _ESCAPES: Final = {
     "r": "\r",
     "t": "\t",
 }
+_HARMLESS: Final = re.compile(r"-?[A-Za-z]{1,12}|[-+]?[0-9.eE+-]{1,12}")
 _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
 _MEANT: Final = {"none": "null", "nil": "null", "undefined": "null"}
 
@@ -232,7 +233,10 @@ class _Parser:
         return self._text[self._pos : self._pos + 1]
 
     def _found(self) -> str:
+        """What stands here, if it is a word that nobody takes for a secret: it may be one without its quotes."""
         match = _WORD.match(self._text, self._pos)
+        if match is not None and not _HARMLESS.fullmatch(match[0]):
+            return "what stands here"
         return _shown(match[0] if match else self._peek())
 
     def _expect_inside(self, kind: str, start: int) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from onemcp.config.home import home
 from onemcp.errors import StartError
 
 _SOCKET_LIMIT: Final = 100
@@ -18,9 +19,7 @@ _SOCKET_LIMIT: Final = 100
 
 def default_state_dir(port: int, environ: Mapping[str, str]) -> Path:
     """Where the gateway on this port keeps its state if nobody says otherwise, so that the command line finds it."""
-    base = environ.get("XDG_STATE_HOME") or str(
-        Path(environ.get("HOME") or "~").expanduser() / ".local" / "state"
-    )
+    base = environ.get("XDG_STATE_HOME") or str(home(environ) / ".local" / "state")
     return Path(base) / "onemcp" / str(port)
 
 

@@ -119,6 +119,9 @@ def test_what_the_start_would_refuse_is_told(tmp_path: Path) -> None:
     assert done.returncode == 78
     assert done.stdout.startswith("host: binding 0.0.0.0 would let everybody")
     assert onemcp("config", "check", "--allow-unauthenticated", folder=tmp_path).returncode == 0
+    write(tmp_path, '{"mcpServers": {}, "trustProxy": ["nonsense"]}')
+    done = onemcp("config", "check", folder=tmp_path)
+    assert (done.returncode, "nonsense is no proxy to trust" in done.stdout) == (78, True)
 
 
 def test_options_count_as_they_do_at_the_start(tmp_path: Path) -> None:

@@ -211,3 +211,10 @@ def test_the_largest_file_is_not_made_larger_than_can_be_read(tmp_path: Path) ->
     where = aim(tmp_path, '{"mcpServers": {}} //' + "x" * (10 * 1024 * 1024 - 40))
     with pytest.raises(ConfigError, match="larger than 10 MiB"):
         change(where, adding("b", {"command": "b", "args": ["x" * 60]}))
+
+
+@pytest.mark.parametrize("text", ["{}", '{"port": 4000}', '{ "mcpServers": { "b": { "comand": "b" } } }'])
+def test_a_change_that_mends_what_was_faulty_is_made(text: str, tmp_path: Path) -> None:
+    done = change(aim(tmp_path, text), adding("b", {"command": "b"}))
+    assert done is not None
+    assert not done.after.judged().faults

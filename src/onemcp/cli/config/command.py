@@ -1,14 +1,12 @@
-"""`1mcp config`: which of its verbs is meant; each is a module with `define` and `run`, as a command is."""
+"""`1mcp config`: looking at the configuration, and having it read again."""
 
 import argparse
 from collections.abc import Mapping
-from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
-from onemcp.cli.arguments import Parser
 from onemcp.cli.commands import Command
-from onemcp.cli.outcome import CommandError, Exit
-from onemcp.config.setting import nearest
+from onemcp.cli.outcome import Exit
+from onemcp.cli.verbs import Verbs
 
 VERBS: Final = {
     "show": Command("onemcp.cli.config.show", "every value that counts, and where it comes from"),
@@ -18,16 +16,9 @@ VERBS: Final = {
     "features": Command("onemcp.cli.config.features", "what can be switched off, and whether it is on"),
     "schema": Command("onemcp.cli.config.schema", "the JSON Schema of the file, for editors"),
 }
+_VERBS: Final = Verbs("config", VERBS)
 
-
-def define(parser: Parser) -> None:
-    """The command's arguments: a verb, and what that verb takes."""
-    room = max(map(len, VERBS))
-    verbs = "\n".join(f"  {name.ljust(room)}  {verb.summary}" for name, verb in VERBS.items())
-    parser.usage = "1mcp config VERB [OPTIONS]"
-    parser.epilog = f"verbs:\n{verbs}\n\n1mcp config VERB --help shows the options of one."
-    parser.add_argument("verb", nargs="?", default="", help=argparse.SUPPRESS)
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+define = _VERBS.define
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
@@ -37,13 +28,6 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
         CommandError: there is no such verb, or it could not be done.
         ConfigError: the configuration cannot be used.
     """
-    if args.verb not in VERBS:
-        guess = nearest(args.verb, VERBS)
-        what = f"unknown verb {args.verb}" if args.verb else "config needs a verb"
-        fix = f"did you mean 1mcp config {guess}?" if guess else f"there are {', '.join(VERBS)}"
-        raise CommandError(what, fix, Exit.USAGE)
-    module: Any = import_module(VERBS[args.verb].module)
-    parser = Parser(f"config {args.verb}", f"{VERBS[args.verb].summary}.".capitalize())
-    module.define(parser)
+    module, parser = _VERBS.module(args.verb)
     code: Exit = module.run(parser.parse(args.rest), environ)
     return code

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from onemcp.app.front import trusted
 from onemcp.app.machine import refuse_open_bind
 from onemcp.cli.control import Gateway, gateway_of
 from onemcp.cli.find import find, five_lines
@@ -127,5 +128,8 @@ def _refused(settings: Settings) -> Iterable[Problem]:
     """What would be refused at the start, however good each value is."""
     try:
         refuse_open_bind(settings)
+        trusted(settings)
     except StartError as error:
         yield Problem(error.what, error.fix, key="host")
+    except ConfigError as error:
+        yield from error.problems

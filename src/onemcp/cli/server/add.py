@@ -11,7 +11,7 @@ from onemcp.cli.server.byhand import by_hand
 from onemcp.cli.server.entry import add_members, entry_of
 from onemcp.cli.server.target import add_target, aim_of, file_for_new, place_of
 from onemcp.cli.server.telling import told, warn_of
-from onemcp.config.edit.change import Edit, change, checked_entries
+from onemcp.config.edit.change import Edit, change, checked_entries, faults_of
 from onemcp.config.edit.layout import Layout, is_json
 from onemcp.config.edit.members import with_member
 
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
     def make(layout: Layout) -> Edit:
         file = _file(layout, args)
         if not is_json(file):
-            checked_entries(layout, layout.judged(), {name: entry})
+            checked_entries(layout, faults_of(layout), {name: entry})
             place = place_of(layout, name, args.file) if layout.places(name) else None
             raise by_hand(layout, file, {name: entry}, place)
         text = layout.text(file)

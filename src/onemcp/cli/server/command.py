@@ -1,15 +1,13 @@
-"""`1mcp server`: which of its verbs is meant; each is a module with `define` and `run`, as a command is."""
+"""`1mcp server`: the entries of the configuration, looked at and changed."""
 
 import argparse
 from collections.abc import Mapping
-from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
-from onemcp.cli.arguments import Parser
 from onemcp.cli.commands import Command
 from onemcp.cli.outcome import CommandError, Exit
 from onemcp.cli.server.byhand import ByHandError
-from onemcp.config.setting import nearest
+from onemcp.cli.verbs import Verbs
 from onemcp.errors import StoreError
 
 VERBS: Final = {
@@ -21,16 +19,9 @@ VERBS: Final = {
     "remove": Command("onemcp.cli.server.remove", "take one out of the file"),
     "import": Command("onemcp.cli.server.importing", "take over those of Claude Desktop, VS Code or Cursor"),
 }
+_VERBS: Final = Verbs("server", VERBS)
 
-
-def define(parser: Parser) -> None:
-    """The command's arguments: a verb, and what that verb takes."""
-    room = max(map(len, VERBS))
-    verbs = "\n".join(f"  {name.ljust(room)}  {verb.summary}" for name, verb in VERBS.items())
-    parser.usage = "1mcp server VERB [OPTIONS]"
-    parser.epilog = f"verbs:\n{verbs}\n\n1mcp server VERB --help shows the options of one."
-    parser.add_argument("verb", nargs="?", default="", help=argparse.SUPPRESS)
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+define = _VERBS.define
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
@@ -40,14 +31,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> Exit:
         CommandError: there is no such verb, or it could not be done.
         ConfigError: the configuration cannot be used, before or after it.
     """
-    if args.verb not in VERBS:
-        guess = nearest(args.verb, VERBS)
-        what = f"unknown verb {args.verb}" if args.verb else "server needs a verb"
-        fix = f"did you mean 1mcp server {guess}?" if guess else f"there are {', '.join(VERBS)}"
-        raise CommandError(what, fix, Exit.USAGE)
-    module: Any = import_module(VERBS[args.verb].module)
-    parser = Parser(f"server {args.verb}", f"{VERBS[args.verb].summary}.".capitalize())
-    module.define(parser)
+    module, parser = _VERBS.module(args.verb)
     typed, argv = _split(args.rest)
     found = parser.parse(typed, mixed=True)
     if argv is not None and args.verb != "add":

@@ -15,16 +15,16 @@ from onemcp.cli.server.places import usual, workspace_of
 from onemcp.cli.server.target import add_target, aim_of, file_for_new
 from onemcp.cli.server.telling import told, warn_of
 from onemcp.cli.text import one_line, plain
-from onemcp.config.edit.change import Edit, change, checked_entries, judged_before
+from onemcp.config.edit.change import Edit, change, checked_entries, faults_of, judged_before
 from onemcp.config.edit.foreign import Candidate, candidates
-from onemcp.config.edit.layout import Judged, Layout, is_json
+from onemcp.config.edit.layout import Layout, is_json
 from onemcp.config.edit.members import with_member
 from onemcp.config.jsonc import scan
 from onemcp.config.node import plain as value_of
 from onemcp.config.setting import nearest
 from onemcp.config.sources import read_text
 from onemcp.core.redact import without_secrets
-from onemcp.errors import ConfigError
+from onemcp.errors import ConfigError, Problem
 
 _OWN: Final = frozenset({"1mcp", "onemcp"})
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -117,7 +117,7 @@ def _judged(layout: Layout, found: list[Candidate], args: argparse.Namespace) ->
         else:
             verdicts.append(_verdict(layout, candidate, file, replace_=args.replace))
         names.add(candidate.name)
-    wrong = _faulty(layout, layout.judged(), _taken(verdicts))
+    wrong = _faulty(layout, faults_of(layout), _taken(verdicts))
     return [
         Verdict(each.candidate, "refuse", wrong[each.candidate.name])
         if each.fate == "take" and each.candidate.name in wrong
@@ -138,12 +138,14 @@ def _verdict(layout: Layout, candidate: Candidate, file: Path, *, replace_: bool
     return Verdict(candidate, "take", "in the place of the one there is" if places else "")
 
 
-def _faulty(layout: Layout, before: Judged, entries: Mapping[str, dict[str, Any]]) -> dict[str, str]:
+def _faulty(
+    layout: Layout, known: Mapping[str, Problem], entries: Mapping[str, dict[str, Any]]
+) -> dict[str, str]:
     """Why entries would not do, by name: found by halves, since each look is one at the whole configuration."""
     if not entries:
         return {}
     try:
-        checked_entries(layout, before, entries)
+        checked_entries(layout, known, entries)
     except ConfigError as error:
         names = list(entries)
         if len(names) == 1:
@@ -153,7 +155,7 @@ def _faulty(layout: Layout, before: Judged, entries: Mapping[str, dict[str, Any]
         return {
             name: why
             for half in halves
-            for name, why in _faulty(layout, before, {each: entries[each] for each in half}).items()
+            for name, why in _faulty(layout, known, {each: entries[each] for each in half}).items()
         }
     return {}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from onemcp.config.edit.layout import FRESH, Aim, Judged, Layout
+from onemcp.config.edit.layout import FRESH, Aim, Layout
 from onemcp.config.files import clear, locked, replaced
 from onemcp.config.interpolate import is_unresolved
 from onemcp.config.sources import FRAGMENTS, MAX_BYTES
@@ -52,34 +52,60 @@ def change(aim: Aim, make: Callable[[Layout], Edit | None]) -> Done | None:
     with locked(_real(aim.path / FRAGMENTS if aim.path.is_dir() else aim.path)):
         for _ in range(_TRIES):
             layout = Layout.read(aim)
-            before = judged_before(layout)
-            edit = make(layout)
+            known, trouble = _before(layout)
+            edit = make(layout) if trouble is None else _mending(layout, make, trouble)
             former = None if edit is None else layout.text(edit.file)
             if edit is None or former == edit.text:
                 return None
             after = layout.with_text(edit.file, edit.text)
-            checked(after, before, edit.names)
+            checked(after, known, edit.names)
             if _is_as_read(edit.file, former):
                 backup = _write(edit, former)
                 return Done(edit.file, backup, layout, after)
     raise StoreError(f"{aim.path} is changed all the time by somebody else", "nothing was changed")
 
 
-def judged_before(layout: Layout) -> Judged:
-    """What the files make before a change.
+def judged_before(layout: Layout) -> None:
+    """See that the files are sound before a change.
 
     Raises:
         ConfigError: a faulty document, which nobody is to build on.
     """
+    trouble = _before(layout)[1]
+    if trouble is not None:
+        raise trouble
+
+
+def faults_of(layout: Layout) -> Mapping[str, Problem]:
+    """What is wrong with single servers; nothing where the document as a whole is faulty."""
+    return _before(layout)[0]
+
+
+def _before(layout: Layout) -> tuple[Mapping[str, Problem], ConfigError | None]:
     try:
-        return layout.judged()
+        return layout.judged().faults, None
     except ConfigError as error:
         first = Problem("the configuration is faulty already; nothing was changed", "mend this first:")
-        raise ConfigError(first, *error.problems) from None
+        return {}, ConfigError(first, *error.problems)
 
 
-def checked(layout: Layout, before: Judged, names: tuple[str, ...]) -> Judged:
-    """What the files would make after a change.
+def _mending(layout: Layout, make: Callable[[Layout], Edit | None], trouble: ConfigError) -> Edit | None:
+    """A change of a faulty configuration, which is made only if nothing is wrong with it afterwards.
+
+    Raises:
+        ConfigError: what is wrong with it, and would still be.
+    """
+    try:
+        edit = make(layout)
+        if edit is not None:
+            layout.with_text(edit.file, edit.text).judged()
+    except ConfigError:
+        raise trouble from None
+    return edit
+
+
+def checked(layout: Layout, known: Mapping[str, Problem], names: tuple[str, ...]) -> None:
+    """See whether what the files would make after a change is sound; `known` are faults that were there before.
 
     Raises:
         ConfigError: a faulty document, or a faulty server among those that the change is about.
@@ -89,23 +115,24 @@ def checked(layout: Layout, before: Judged, names: tuple[str, ...]) -> Judged:
     except ConfigError as error:
         raise _refused(*error.problems) from None
     faults = {name: fault for name, fault in judged.faults.items() if not is_unresolved(fault)}
-    new = [fault for name, fault in faults.items() if name in names and before.faults.get(name) != fault]
+    new = [fault for name, fault in faults.items() if name in names and known.get(name) != fault]
     if new:
         raise _refused(*new)
     size = max(len(source.text.encode()) for source in layout.sources)
     if size > MAX_BYTES:
         raise _refused(Problem("the file would be larger than 10 MiB"))
-    return judged
 
 
-def checked_entries(layout: Layout, before: Judged, entries: Mapping[str, Mapping[str, Any]]) -> None:
+def checked_entries(
+    layout: Layout, known: Mapping[str, Problem], entries: Mapping[str, Mapping[str, Any]]
+) -> None:
     """See whether entries would do that stand in no file yet.
 
     Raises:
         ConfigError: one would not; their problems have no places.
     """
     try:
-        checked(layout.with_entries(entries), before, tuple(entries))
+        checked(layout.with_entries(entries), known, tuple(entries))
     except ConfigError as error:
         problems = [replace(each, file="", line=0) if each.file == FRESH else each for each in error.problems]
         raise ConfigError(*problems) from None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from onemcp.config.home import home
 from onemcp.config.secrets.key import key_place
 from onemcp.config.secrets.provider import TIMEOUT, Found, member
 from onemcp.config.secrets.secret import Secret
@@ -58,5 +59,5 @@ def vessel(environ: Mapping[str, str], file: str = "", key_file: str = "") -> Ve
 
 def folder(environ: Mapping[str, str]) -> Path:
     """Where both are usually: `onemcp` in the folder for configurations (XDG base directories)."""
-    base = environ.get("XDG_CONFIG_HOME") or str(Path(environ.get("HOME") or "~").expanduser() / ".config")
+    base = environ.get("XDG_CONFIG_HOME") or str(home(environ) / ".config")
     return Path(base) / "onemcp"
