@@ -1,7 +1,9 @@
 """The runtime: what follows when the configuration or an upstream changes."""
 
 import asyncio
+import gc
 import logging
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -197,3 +199,28 @@ async def test_names_that_nobody_has_are_not_kept(running: Running) -> None:
                 CallContext(Era.HANDSHAKE, "2025-11-25", View(), endpoint=f"nobody-{number}")
             ).entries
         assert not runtime._solo
+
+
+async def test_nothing_of_what_was_replaced_is_kept(running: Running) -> None:
+    off = replace(spec("a"), disabled=True)  # the connections of others are kept by this test's upstreams
+    async with running(Upstreams(), specs=[off]) as runtime:
+        replaced = []
+        for seconds in (6.0, 7.0, 8.0):
+            supervisor = runtime.pool.get("a")
+            assert supervisor is not None
+            replaced.append(weakref.ref(supervisor))
+            del supervisor
+            await runtime.apply([replace(off, connection_timeout=seconds)])
+            await asyncio.sleep(0)  # the one that begins anew sees the end of the one before
+        gc.collect()
+        assert [ref() for ref in replaced] == [None] * len(replaced)
+
+
+async def test_whoever_goes_through_the_upstreams_is_not_disturbed_by_a_reload(running: Running) -> None:
+    upstreams = Upstreams(a=handshake("x"), b=handshake("x"), c=handshake("x"))
+    async with running(upstreams, specs=[spec("a"), spec("b")]) as runtime:
+        seen = []
+        for supervisor in runtime.pool:
+            seen.append(supervisor.spec.name)
+            await runtime.apply([spec("c")])
+        assert seen == ["a", "b"]

@@ -153,3 +153,45 @@ def test_without_the_watch_a_change_waits_until_somebody_says_so(tmp_path: Path)
         assert environment_of(live.pid("one"))["MARK"] == "c"
         assert live.told()[0] <= 4
         assert live.told()[1] == 0
+
+
+def test_files_that_never_come_hold_up_neither_calls_nor_the_end(tmp_path: Path) -> None:
+    with GatewayProcess({"mcpServers": {"one": entry()}, **QUICK}, folder=tmp_path) as gateway:
+        gateway.wait_settled()
+        live = Live(gateway)
+        pid = live.pid("one")
+        pipe = tmp_path / "conf.d" / "10.json"
+        pipe.parent.mkdir()
+        os.mkfifo(pipe)
+        held: list[int] = []
+
+        def is_read() -> bool:
+            try:
+                held.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+            except OSError:  # nobody has opened it to read, and maybe nobody will
+                return bool(live.told()[1])
+            return True
+
+        eventually(is_read, gateway.transcript)
+        assert live.pid("one") == pid
+        assert gateway.stop() == 0
+        for end in held:
+            os.close(end)
+
+
+def test_an_alert_of_a_secret_that_was_missing_ends_when_it_comes(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    config = {
+        "mcpServers": {"one": entry(env={"VALUE": "${SECRET:files:late}"})},
+        "secrets": {"cacheSeconds": 1, "providers": {"files": {"type": "folder", "path": str(kept)}}},
+    }
+    with GatewayProcess(config, folder=tmp_path) as gateway:
+
+        def alerts() -> str:
+            return gateway.command("alerts").stdout
+
+        eventually(lambda: "secret_unresolved" in alerts(), gateway.transcript)
+        (kept / "late").write_text("here")
+        eventually(lambda: "secret_unresolved" not in alerts(), gateway.transcript)
+        assert "secret unresolved (over): one cleared" in gateway.stderr

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from onemcp.app.configuration import Rotated
 from onemcp.app.parts import Parts
 from onemcp.app.plan import Applied
 from onemcp.core.events import LoopStalled
@@ -38,6 +39,7 @@ async def alerts(parts: Parts, port: int) -> AsyncIterator[dict[tuple[str, str],
 
     async with Alerting(parts.events, parts.store, servers, _name(port)) as alerting:
         parts.events.listen(Applied, applied)
+        parts.events.listen(Rotated, lambda _: alerting.look())
         alerting.adopt(config, is_silent=not parts.plan.settings.feature_alerts)
         parts.lag.listen(looked)
         yield AlertVerbs(alerting).table()

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +15,10 @@ from onemcp.app.options import features, options
 from onemcp.app.plan import Applied, Plan
 from onemcp.app.secrets import Outcomes, Secrets
 from onemcp.config.change import Change, changes, in_force
-from onemcp.config.document import Document, Draft, draft
+from onemcp.config.document import Document, Draft
 from onemcp.config.fingerprint import fingerprint
+from onemcp.config.loading import read
+from onemcp.config.reading import Reading
 from onemcp.config.secrets.chain import Chain
 from onemcp.config.settings import Settings, around, resolve
 from onemcp.core.events import ConfigReloaded, Events
@@ -28,6 +31,11 @@ _NAMED: Final = 8
 """Servers that are named in a line of the log."""
 
 _log: Final = logging.getLogger("onemcp")
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """An event: secrets are others now, and the servers that use them were begun with anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,7 @@ class Configuration:
         self.tried = start.loaded.fingerprint
         """Of the files as they were read last, whether or not they were any good."""
         self.path = Path(start.settings.config)
+        self.reading = Reading(self.path)
         self._around = around(start.first, start.environ)
         self.waiting: tuple[str, ...] = ()
         """Keys of settings that have another value in the files, and need a restart."""
@@ -89,8 +98,7 @@ class Configuration:
             ConfigError: as `reload`.
         """
         async with self._lock:
-            read = await asyncio.to_thread(fingerprint, self.path, self.settings.environment)
-            if read != self.tried:
+            if await self._fingerprint() != self.tried:
                 await self._reload()
 
     async def preview(self) -> Candidate:
@@ -124,10 +132,12 @@ class Configuration:
                     _log.error("secrets that are others now cannot be used; the ones before stay: %s", error)
                 self._refused = str(error)
                 return
+            self._refused = ""
             names = ", ".join(sorted(reference.shown() for reference in rotated))
             _log.info("another secret than before: %s; the servers that use it begin anew", names)
             await self.secrets.adopt(self._draft, self.secrets.chain, outcomes)
             await self._put_in_force(self.settings, document)
+            self._events.emit(Rotated())
 
     async def _reload(self) -> Candidate:
         try:
@@ -149,9 +159,14 @@ class Configuration:
         Raises:
             ConfigError: it is faulty.
         """
-        environment = self.settings.environment
-        self.tried = await asyncio.to_thread(fingerprint, self.path, environment)
-        found = await asyncio.to_thread(draft, self.path, self._around, environment)
+        work = partial(read, self.path, self._around, self.settings.environment)
+        try:
+            found, self.tried = await self.reading(work)
+        except ConfigError as error:  # not that they are faulty: they could not be read at all
+            self.tried = str(error)
+            raise
+        if isinstance(found, ConfigError):
+            raise found
         chain = self.secrets.chain_for(found)
         try:
             outcomes = await chain.resolve(found.references, fresh=True)
@@ -164,6 +179,13 @@ class Configuration:
             raise
         settings, differing = in_force(self.settings, asked), changes(self.settings, asked)
         return Candidate(document, settings, differing, self._runtime.specs, found, chain, outcomes)
+
+    async def _fingerprint(self) -> str:
+        """Of the files as they are now, or why there is none."""
+        try:
+            return await self.reading(partial(fingerprint, self.path, self.settings.environment))
+        except ConfigError as error:
+            return str(error)
 
     def _judged(self, document: Document) -> Settings:
         """The settings that it asks for, if a gateway would start with them."""

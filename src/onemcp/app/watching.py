@@ -77,9 +77,9 @@ class _Watch:
         if not configuration.settings.enable_config_reload:
             return
         self._looks += 1
-        now = await asyncio.to_thread(facts, configuration.path)
-        if now == self._seen and self._looks % NET:
-            return
+        now = await _facts(configuration)
+        if now == self._seen and (self._looks % NET or configuration.reading.under_way):
+            return  # what has not come back from the same files before would not come back this time
         self._seen = now if self._seen is None else await _left_alone(configuration, now)
         with suppress(ConfigError):  # which has been told to everybody
             await configuration.reload_if_other()
@@ -89,7 +89,15 @@ async def _left_alone(configuration: Configuration, now: Facts) -> Facts:
     """Return what is seen once it stays the same for the time that is set: whoever writes has come to an end."""
     for _ in range(PATIENCE):
         await asyncio.sleep(configuration.settings.config_reload_debounce / 1000)
-        before, now = now, await asyncio.to_thread(facts, configuration.path)
+        before, now = now, await _facts(configuration)
         if before == now:
             break
     return now
+
+
+async def _facts(configuration: Configuration) -> Facts:
+    """What is seen of the files, or why nothing is."""
+    try:
+        return await configuration.reading(partial(facts, configuration.path))
+    except ConfigError as error:
+        return ((str(error), -1, 0, 0, 0),)

@@ -38,8 +38,8 @@ class UpstreamPool(AbstractAsyncContextManager["UpstreamPool"]):
         await asyncio.gather(*self._ending, return_exceptions=True)
 
     def __iter__(self) -> Iterator[Supervisor]:
-        """All upstreams, in the order of the configuration."""
-        return iter(self._supervisors.values())
+        """All upstreams of this moment, in the order of the configuration; a reload meanwhile is not seen."""
+        return iter(tuple(self._supervisors.values()))
 
     def get(self, name: str) -> Supervisor | None:
         """The upstream of that name, whatever its state."""

@@ -177,6 +177,7 @@ class Supervisor:
         try:
             if after is not None:
                 await asyncio.wait((after,))
+                after = None  # it would keep what it ran, and all before that, for as long as this lives
             while True:
                 if self.life.state is State.CONNECTING:
                     await self._attempt()

@@ -170,9 +170,9 @@ class Alerting(AbstractAsyncContextManager["Alerting"]):
         """An event that is not about one server; after some of them all servers are looked at."""
         self._hear(of_instance(event))
         if isinstance(event, InstanceStarted) or (isinstance(event, ConfigReloaded) and not event.error):
-            self._look()
+            self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """See how the servers of the configuration are, and let go of those that are not in it any more."""
         servers = list(self._servers())
         self._hear(of_servers(servers))
