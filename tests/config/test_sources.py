@@ -1,12 +1,15 @@
 """The files that make up one configuration."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
+from tests.support.gateway import environment
 
 from onemcp.config.document import load
-from onemcp.config.sources import is_folder, read_sources, watched
+from onemcp.config.sources import is_folder, read_sources, read_text, watched
 from onemcp.core.spec import StdioTransport
 from onemcp.errors import ConfigError
 
@@ -155,8 +158,8 @@ def test_a_conflict_of_fragments_is_told_and_an_overlay_is_none(tmp_path: Path) 
     (tmp_path / "20.json").write_text('{"mcpServers": {\n"a": {"command": "y"}}}')
     (tmp_path / "20.dev.json").write_text('{"mcpServers": {"a": {"command": "z"}}}')
     first, second = tmp_path / "10.json", tmp_path / "20.json"
-    for environment, command in (("", "y"), ("dev", "z")):
-        document = load(tmp_path, {}, environment=environment)
+    for name, command in (("", "y"), ("dev", "z")):
+        document = load(tmp_path, {}, environment=name)
         assert document.notices == (
             f"{second}:2: mcpServers.a.command stands here and in {first}:1; this one counts",
         )
@@ -201,3 +204,25 @@ def test_what_is_not_understood_in_them_is_refused_and_switches_nothing_off(tmp_
     (tmp_path / "1mcp" / "config.toml").write_text("[auth]\nenabled = true\n")
     with pytest.raises(ConfigError, match=r"config\.toml:1:\d+: auth: unknown key"):
         load(tmp_path / "1mcp" / "mcp.json", {})
+
+
+def test_what_a_shell_passes_is_read(tmp_path: Path) -> None:
+    (tmp_path / "mcp.json").write_text('{"mcpServers": {"a": {"command": "a"}}}')
+    line = "1mcp config check --config <(cat mcp.json)"
+    done = subprocess.run(
+        ["bash", "-c", line],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.endswith("is fine: 1 server\n")) == (0, True), done.stderr
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "mcp.json"
+    os.mkfifo(pipe)
+    with pytest.raises(ConfigError, match="the file cannot be read: it is no file"):
+        read_text(pipe)

@@ -224,3 +224,22 @@ async def test_whoever_goes_through_the_upstreams_is_not_disturbed_by_a_reload(r
             seen.append(supervisor.spec.name)
             await runtime.apply([spec("c")])
         assert seen == ["a", "b"]
+
+
+async def test_a_call_that_waits_for_a_start_is_answered_by_what_is_configured_meanwhile(
+    running: Running,
+) -> None:
+    gate = asyncio.Event()
+
+    async def late() -> object:
+        await gate.wait()
+        return handshake("x")["tools/list"]
+
+    upstreams = Upstreams(a={**handshake("x"), "tools/list": lambda _: late()})
+    async with running(upstreams, specs=[spec("a")], settle=False) as runtime:
+        call = asking(runtime, "a_1mcp_x")
+        for seconds in (6.0, 7.0):
+            await until(lambda: any(supervisor.waiting for supervisor in runtime.pool))
+            await runtime.apply([replace(spec("a"), connection_timeout=seconds)])
+        gate.set()
+        assert (await call).error is ABSENT

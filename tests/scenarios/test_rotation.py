@@ -193,3 +193,34 @@ async def test_what_cannot_be_asked_for_or_is_taken_away_stands_and_what_was_mis
         assert "${SECRET:files:taken}: there is no such secret" in status
         others = [name for name in USED if name not in failing]
         assert await pids(live, others) == {name: there[name] for name in others}
+
+
+async def test_a_secret_that_makes_the_configuration_faulty_is_not_taken_and_told_until_it_is_mended(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "secrets").mkdir()
+    secret = tmp_path / "secrets" / "sign"
+    secret.write_text("s" * 32)
+    config = {
+        "mcpServers": {},
+        "secrets": {"providers": {"files": {"type": "folder", "path": "secrets"}}},
+        "alerts": {
+            "webhooks": [{"url": "http://127.0.0.1:9/x", "allowPrivate": True, "secret": "${SECRET:sign}"}]
+        },
+    }
+    async with GatewayProcess(config, folder=tmp_path) as gateway, httpx2.AsyncClient() as http:
+
+        async def reload_error() -> str:
+            health = (await http.get(f"{gateway.base}/health")).json()
+            return str(health["configuration"].get("lastReloadError", ""))
+
+        secret.write_text("short")
+        async with asyncio.timeout(WAIT_LIMIT):
+            while "shorter than 16" not in await reload_error():
+                await asyncio.sleep(0.05)
+        secret.write_text("t" * 32)
+        async with asyncio.timeout(WAIT_LIMIT):
+            while await reload_error():
+                await asyncio.sleep(0.05)
+        errors = [line for line in gateway.stderr.splitlines() if " ERROR " in line]
+        assert len([line for line in errors if "cannot be used; the ones before stay" in line]) == 1

@@ -123,21 +123,29 @@ class Configuration:
         async with self._lock:
             rotated = await self.secrets.refresh()
             if not rotated:
+                self._refuse("")
                 return
             outcomes = self.secrets.renewed(rotated)
             try:
                 document = self._draft.document(self.settings.name_separator, outcomes)
             except ConfigError as error:
-                if str(error) != self._refused:
-                    _log.error("secrets that are others now cannot be used; the ones before stay: %s", error)
-                self._refused = str(error)
+                self._refuse(f"secrets that are others now cannot be used; the ones before stay: {error}")
                 return
-            self._refused = ""
+            self._refuse("")
             names = ", ".join(sorted(reference.shown() for reference in rotated))
             _log.info("another secret than before: %s; the servers that use it begin anew", names)
             await self.secrets.adopt(self._draft, self.secrets.chain, outcomes)
             await self._put_in_force(self.settings, document)
             self._events.emit(Rotated())
+
+    def _refuse(self, why: str) -> None:
+        """Say once why other secrets did not come into force, and once that this is over."""
+        if why == self._refused:
+            return
+        self._refused = why
+        if why:
+            _log.error("%s", why)
+        self._events.emit(ConfigReloaded(self.settings.config, why))
 
     async def _reload(self) -> Candidate:
         try:
@@ -147,7 +155,7 @@ class Configuration:
             self._events.emit(ConfigReloaded(self.settings.config, str(error)))
             raise
         await self.secrets.adopt(candidate.draft, candidate.chain, candidate.secrets)
-        self._draft = candidate.draft
+        self._draft, self._refused = candidate.draft, ""
         await self._put_in_force(candidate.settings, candidate.document)
         self._tell(candidate)
         self._events.emit(ConfigReloaded(self.settings.config))

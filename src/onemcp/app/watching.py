@@ -13,6 +13,7 @@ from typing import Final
 
 from onemcp.app.configuration import Configuration
 from onemcp.config.fingerprint import Facts, facts
+from onemcp.config.sources import is_passed
 from onemcp.errors import ConfigError
 from onemcp.ops.signals import Signals
 
@@ -74,7 +75,7 @@ class _Watch:
     async def look(self) -> None:
         """Reload if there is another content than the one that was read last."""
         configuration = self._configuration
-        if not configuration.settings.enable_config_reload:
+        if not configuration.settings.enable_config_reload or is_passed(configuration.path):
             return
         self._looks += 1
         now = await _facts(configuration)

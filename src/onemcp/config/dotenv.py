@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from onemcp.config.sources import MAX_BYTES, unreadable
+from onemcp.config.sources import MAX_BYTES, read_bytes, unreadable
 from onemcp.core.readable import readable
 from onemcp.errors import ConfigError, Problem
 
@@ -35,8 +35,7 @@ def load_dotenv(folder: Path) -> Mapping[str, str]:
     path = folder / NAME
     file = readable(str(path))
     try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = read_bytes(path)
     except (NotADirectoryError, IsADirectoryError):  # a folder of that name may be a virtual environment
         return {}
     except FileNotFoundError as error:

@@ -49,7 +49,7 @@ def _facts(path: Path) -> Iterator[tuple[str, int, int, int, int]]:
         except OSError as error:
             yield str(folder), -1, error.errno or 0, 0, 0
             continue
-        wanted = [name for name in names if name.endswith(EXTENSIONS) or name == DOTENV]
+        wanted = [name for name in names if name.lower().endswith(EXTENSIONS) or name == DOTENV]
         if not path.is_dir() and path.name not in wanted and folder == path.parent:
             wanted.append(path.name)
         for name in wanted[:MAX_FILES]:

@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 from onemcp.core.readable import readable
 from onemcp.errors import ConfigError, Problem
 
-LIMIT: Final = 30.0
-"""Seconds for one reading of a configuration."""
+LIMIT: Final = 120.0
+"""Seconds for one reading of a configuration; the largest that is allowed takes half of it on a slow machine."""
 MOST: Final = 16
 """Readings that may be under way, those that are no longer waited for included."""
 

@@ -12,7 +12,10 @@ What is laid over a file may be in another format: `mcp.production.json` over `m
 It comes first, so that everything else counts over it.
 """
 
+import errno
+import os
 import os.path
+import stat
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +35,7 @@ APART: Final = "config.toml"
 HOMES: Final = ("1mcp", "onemcp")
 """Folders in which a file of that name is one of ours; elsewhere it may be any other program's."""
 EXTENSIONS: Final = (".json", ".jsonc", ".yaml", ".yml", ".toml")
+_DESCRIPTORS: Final = (Path("/dev/fd"), Path("/proc/self/fd"))
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -190,8 +194,7 @@ def read_text(path: Path) -> str:
     """
     file = readable(str(path))
     try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = read_bytes(path)
     except FileNotFoundError:
         raise unreadable(file, "there is no such file", "name the configuration with --config") from None
     except (OSError, ValueError) as error:
@@ -200,6 +203,30 @@ def read_text(path: Path) -> str:
     if len(data) > MAX_BYTES:
         raise unreadable(file, "the file is larger than 10 MiB", "is this really the configuration?")
     return _decoded(data, file)
+
+
+def read_bytes(path: Path) -> bytes:
+    """What is in a file, or one byte more than the most that is read.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe or a socket, which might never have anything.
+    """
+    if is_passed(path):
+        with path.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    with open(path, "rb", opener=_without_waiting) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no file")
+        return stream.read(MAX_BYTES + 1)
+
+
+def is_passed(path: Path) -> bool:
+    """Whether it is a descriptor that a shell passes, as for `--config <(command)`: it can be read once."""
+    return path.parent in _DESCRIPTORS
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _decoded(data: bytes, file: str) -> str:

@@ -214,7 +214,7 @@ class Dispatcher:
         """The upstream of a single upstream's endpoint, which waits for it, bounded."""
         supervisor = self._named(ctx)
         try:
-            return supervisor.connection or await supervisor.ready(self._runtime.options.call_wait)
+            return supervisor.connection or await self._runtime.ready(supervisor)
         except UpstreamError as error:
             raise as_rpc_error(error) from error
 

@@ -96,7 +96,7 @@ class Resolver:
                 continue
             if ctx.endpoint or name.startswith(_prefix(spec, runtime.options.naming.separator)):
                 try:
-                    await supervisor.ready(runtime.options.call_wait)
+                    await runtime.ready(supervisor)
                 except UpstreamError as error:
                     raise as_rpc_error(error) from error
 

@@ -21,6 +21,7 @@ from onemcp.core.merge import VERBATIM, Naming, Shelf, merge
 from onemcp.core.offering import Offering
 from onemcp.core.plan import plan
 from onemcp.core.spec import Isolation, UpstreamSpec
+from onemcp.errors import UpstreamError
 from onemcp.gateway.backchannel import Backchannel
 from onemcp.gateway.call import Call
 from onemcp.gateway.context import CallContext
@@ -203,6 +204,22 @@ class Runtime(AbstractAsyncContextManager["Runtime"]):
             self._ask_for_logs()
         self.watches.forget(session)
         self.owned.forget(session)
+
+    async def ready(self, supervisor: Supervisor) -> Connection:
+        """The live connection of an upstream, or of what stands in its place if it is configured anew meanwhile.
+
+        Raises:
+            UpstreamError: as `Supervisor.ready`; they have the time of one call together.
+        """
+        until = self._loop.time() + self.options.call_wait
+        while True:
+            try:
+                return await supervisor.ready(max(0.0, until - self._loop.time()))
+            except UpstreamError:
+                successor = self.pool.get(supervisor.spec.name)
+                if successor is None or successor is supervisor or self._loop.time() >= until:
+                    raise
+                supervisor = successor
 
     async def settled(self) -> None:
         """Return when every upstream is ready, or past the time that it has for its start."""
