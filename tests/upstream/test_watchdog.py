@@ -174,6 +174,7 @@ async def test_kill_9_of_the_gateway_leaves_nothing(how: str) -> None:
         parent.kill()
         await parent.wait()
         await until(lambda: carrying(said[0]) == [], 10)
+        assert await parent.stdout.read() == b""  # all who could write are gone; and the pipe is closed
 
 
 class Bare:
