@@ -76,3 +76,5 @@ def test_a_configuration_pays_for_its_own_format_only(tmp_path: Path, name: str,
     load = f"from pathlib import Path; from onemcp.config.document import load; load(Path({name!r}), {{}})"
     modules = imported(f"import onemcp.cli.serve; {load}", tmp_path)
     assert those_of(("yaml", "tomllib"), modules) == [own] * bool(own)
+    readers = {"yaml": "onemcp.config.yaml_text", "tomllib": "onemcp.config.toml_text"}
+    assert those_of(readers.values(), modules) == ([readers[own]] if own else [])

@@ -3,7 +3,7 @@
 from pathlib import PurePath
 from typing import Final
 
-from onemcp.config import jsonc, toml_text, yaml_text
+from onemcp.config import jsonc
 from onemcp.config.node import Node
 from onemcp.errors import Problem
 
@@ -22,7 +22,11 @@ def scan(text: str, file: str = "") -> tuple[Node, tuple[Problem, ...]]:
     """
     ending = PurePath(file).suffix.lower()
     if ending in YAML:
+        from onemcp.config import yaml_text  # noqa: PLC0415 - ten milliseconds that most have no use for
+
         return yaml_text.scan(text, file)
     if ending in TOML:
+        from onemcp.config import toml_text  # noqa: PLC0415 - the same
+
         return toml_text.scan(text, file)
     return jsonc.scan(text, file)
