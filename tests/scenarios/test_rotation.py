@@ -218,7 +218,15 @@ async def test_a_secret_that_makes_the_configuration_faulty_is_not_taken_and_tol
         async with asyncio.timeout(WAIT_LIMIT):
             while "shorter than 16" not in await reload_error():
                 await asyncio.sleep(0.05)
+        good = gateway.config_file.read_text()
+        gateway.config_file.write_text("{")
+        async with asyncio.timeout(WAIT_LIMIT):
+            while "the text ends" not in await reload_error():
+                await asyncio.sleep(0.05)
         secret.write_text("t" * 32)
+        await asyncio.to_thread(gateway.wait_for_output, "another secret than before")
+        assert "the text ends" in await reload_error()
+        gateway.config_file.write_text(good)
         async with asyncio.timeout(WAIT_LIMIT):
             while await reload_error():
                 await asyncio.sleep(0.05)

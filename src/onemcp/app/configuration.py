@@ -78,8 +78,10 @@ class Configuration:
         self._runtime = runtime
         self._events = events
         self._told = frozenset((*start.settings.notices, *start.document.notices))
+        self._faulty = ""
+        """Why the last reload changed nothing; empty if it was a good one."""
         self._refused = ""
-        """What was wrong with secrets that came meanwhile."""
+        """What was wrong with secrets that came since."""
         self._lock = asyncio.Lock()
 
     async def reload(self) -> Candidate:
@@ -139,23 +141,24 @@ class Configuration:
             self._events.emit(Rotated())
 
     def _refuse(self, why: str) -> None:
-        """Say once why other secrets did not come into force, and once that this is over."""
+        """Say once why other secrets did not come into force, and once that this is over, if the files are good."""
         if why == self._refused:
             return
         self._refused = why
         if why:
             _log.error("%s", why)
-        self._events.emit(ConfigReloaded(self.settings.config, why))
+        self._events.emit(ConfigReloaded(self.settings.config, why or self._faulty))
 
     async def _reload(self) -> Candidate:
         try:
             candidate = await self._candidate()
         except ConfigError as error:
+            self._faulty = str(error)
             _log.error("the configuration was not reloaded; the one before stays: %s", error)
             self._events.emit(ConfigReloaded(self.settings.config, str(error)))
             raise
         await self.secrets.adopt(candidate.draft, candidate.chain, candidate.secrets)
-        self._draft, self._refused = candidate.draft, ""
+        self._draft, self._faulty, self._refused = candidate.draft, "", ""
         await self._put_in_force(candidate.settings, candidate.document)
         self._tell(candidate)
         self._events.emit(ConfigReloaded(self.settings.config))

@@ -33,7 +33,7 @@ from onemcp.config.secrets.secret import Secret
 from onemcp.config.secrets.section import SecretsConfig, read_secrets
 from onemcp.config.section import Item, Report, Section
 from onemcp.config.settings import FileValue
-from onemcp.config.sources import APART, Source, is_folder, read_sources
+from onemcp.config.sources import APART, Source, read_sources, watched
 from onemcp.config.templates import TEMPLATES, instantiated
 from onemcp.config.text import scan
 from onemcp.config.transport import Surroundings
@@ -131,8 +131,7 @@ def draft(path: Path, environ: Mapping[str, str], environment: str = "") -> Draf
     Raises:
         ConfigError: a file cannot be read, is larger than 10 MiB, or is not UTF-8.
     """
-    folder = path if is_folder(path) else path.parent
-    return drafted(read_sources(path, environment), folder, environ)
+    return drafted(read_sources(path, environment), watched(path)[0], environ)
 
 
 def drafted(sources: Sequence[Source], folder: Path, environ: Mapping[str, str]) -> Draft:

@@ -2,12 +2,12 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from onemcp.config.dotenv import NAME as DOTENV
-from onemcp.config.sources import EXTENSIONS, MAX_BYTES, read_sources, watched
+from onemcp.config.sources import EXTENSIONS, Source, is_folder, read_bytes, read_sources, watched
 from onemcp.errors import ConfigError
 
 MAX_FILES: Final = 4096
@@ -27,19 +27,31 @@ def facts(path: Path) -> Facts:
 
 def fingerprint(path: Path, environment: str = "") -> str:
     """Of the names and contents of the files that make up a configuration, or of why they cannot be read."""
-    digest = hashlib.blake2b(digest_size=16)
+    beside = beside_of(path)
     try:
-        for source in read_sources(path, environment):
-            _add(digest, source.file, source.text.encode())
+        return fingerprint_of(read_sources(path, environment), beside)
     except ConfigError as error:
-        _add(digest, "error", str(error).encode())
-    for folder in watched(path)[:1]:
-        try:
-            with (folder / DOTENV).open("rb") as stream:
-                _add(digest, DOTENV, stream.read(MAX_BYTES + 1))
-        except OSError as error:
-            _add(digest, DOTENV, str(error.errno).encode())
+        return fingerprint_of(error, beside)
+
+
+def fingerprint_of(sources: Iterable[Source] | ConfigError, beside: bytes) -> str:
+    """Of files that were read, or of why they could not be, and of the `.env` beside them."""
+    digest = hashlib.blake2b(digest_size=16)
+    if isinstance(sources, ConfigError):
+        _add(digest, "error", str(sources).encode())
+    else:
+        for source in sources:
+            _add(digest, source.file, source.text.encode())
+    _add(digest, DOTENV, beside)
     return digest.hexdigest()
+
+
+def beside_of(path: Path) -> bytes:
+    """What is in the `.env` beside a configuration, or why that cannot be read."""
+    try:
+        return read_bytes(watched(path)[0] / DOTENV)
+    except OSError as error:
+        return str(error.errno).encode()
 
 
 def _facts(path: Path) -> Iterator[tuple[str, int, int, int, int]]:
@@ -50,7 +62,7 @@ def _facts(path: Path) -> Iterator[tuple[str, int, int, int, int]]:
             yield str(folder), -1, error.errno or 0, 0, 0
             continue
         wanted = [name for name in names if name.lower().endswith(EXTENSIONS) or name == DOTENV]
-        if not path.is_dir() and path.name not in wanted and folder == path.parent:
+        if not is_folder(path) and path.name not in wanted and folder == path.parent:
             wanted.append(path.name)
         for name in wanted[:MAX_FILES]:
             try:

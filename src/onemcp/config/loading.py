@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from onemcp.config.document import Document, Draft, draft
-from onemcp.config.fingerprint import fingerprint
+from onemcp.config.document import Document, Draft, drafted
+from onemcp.config.fingerprint import beside_of, fingerprint_of
 from onemcp.config.reading import Reading
 from onemcp.config.secrets.chain import Told
 from onemcp.config.secrets.opening import opened
 from onemcp.config.secrets.reference import Reference
 from onemcp.config.settings import Settings, around
+from onemcp.config.sources import read_sources, watched
 from onemcp.errors import ConfigError
 
 
@@ -28,17 +29,21 @@ class Loaded:
 
 
 def read(path: Path, environ: Mapping[str, str], environment: str) -> tuple[Draft | ConfigError, str]:
-    """What the files make, or why they make nothing, and their fingerprint.
+    """What the files make, or why they make nothing, and their fingerprint. They are read once, as a pipe can be.
 
-    The fingerprint is empty if they changed meanwhile: then nobody knows of which files the other is.
+    The fingerprint is empty if the `.env` beside them changed meanwhile: then nobody knows of which the other is.
     """
-    before = fingerprint(path, environment)
+    beside = beside_of(path)
+    try:
+        sources = read_sources(path, environment)
+    except ConfigError as error:
+        return error, fingerprint_of(error, beside)
     found: Draft | ConfigError
     try:
-        found = draft(path, environ, environment)
+        found = drafted(sources, watched(path)[0], environ)
     except ConfigError as error:
         found = error
-    return found, before if fingerprint(path, environment) == before else ""
+    return found, fingerprint_of(sources, beside) if beside_of(path) == beside else ""
 
 
 async def load(path: Path, environ: Mapping[str, str], first: Settings) -> Loaded:
@@ -50,11 +55,11 @@ async def load(path: Path, environ: Mapping[str, str], first: Settings) -> Loade
         ConfigError: as `document.load`.
     """
     surrounding = around(first, environ)
-    found, print_ = await Reading(path)(partial(read, path, surrounding, first.environment))
+    found, mark = await Reading(path)(partial(read, path, surrounding, first.environment))
     if isinstance(found, ConfigError):
         raise found
     if not found.references:
-        return Loaded(found.document(first.name_separator), found, {}, print_)
+        return Loaded(found.document(first.name_separator), found, {}, mark)
     async with opened(found.secrets, surrounding) as chain:
         secrets = await chain.resolve(found.references)
-        return Loaded(found.document(first.name_separator, secrets), found, chain.known(), print_)
+        return Loaded(found.document(first.name_separator, secrets), found, chain.known(), mark)
